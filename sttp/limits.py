@@ -1,0 +1,64 @@
+"""Limits on everything that a peer can make long, many, deep or large.
+
+Each is checked before memory is taken. What the deployed implementations chose is in `wire.md` 1.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Named limits of one session. Sizes are in bytes.
+
+    Attributes:
+        first_command: longest command accepted before the operational modes are. cppapi's publisher has the same
+            8197; a genuine first command has 5 bytes.
+        first_response: longest response accepted before the publisher has proved to speak STTP. goapi and cppapi
+            have the same 8198.
+        command: longest command afterwards. A list of 100 000 signal IDs takes 3.7 MB; cppapi and gsfapi have no
+            limit, pyapi 32 768.
+        response: longest response afterwards. Metadata of 100 000 signals is 51 MB when it is not compressed, and
+            is never split. No deployed subscriber has a limit.
+        metadata: largest metadata document after inflating.
+        metadata_depth: deepest nesting of elements in a metadata document; what .NET writes has twelve.
+        metadata_markup: longest tag, comment or instruction in it, which also bounds the attributes of an element.
+            A quarter is guaranteed to pass; .NET's longest tag has 250 bytes.
+        metadata_names: most distinct names of elements, attributes and namespaces in it; each stays in memory until
+            the end. The standard tables have about fifty.
+        metadata_columns: most columns in all of its tables together; the standard tables have about forty.
+        metadata_cells: most cells, rows times columns, because a row of four bytes may stand for many nulls. Metadata
+            of 100 000 signals has 1.4 million.
+        metadata_text: longest text of one cell, in characters.
+        signal_index_cache: largest signal index cache after inflating: 32 bytes and a source text per signal.
+        signal_index: largest signal index. All publishers number from 0 upward; TSSC state is 64 bytes per index.
+        packet_measurements: most measurements in one data packet. 32 KiB of TSSC hold at most 262 144, one bit each.
+        text: longest text of a reply that is kept; what goes beyond is cut, not refused.
+        connection_string_depth: deepest nesting of braces in a connection string.
+        pending_commands: most commands that a publisher keeps unanswered for one subscriber.
+    """
+
+    first_command: int = 8197
+    first_response: int = 8198
+    command: int = 16 * 2**20
+    response: int = 128 * 2**20
+    metadata: int = 256 * 2**20
+    metadata_depth: int = 32
+    metadata_markup: int = 128 * 2**10
+    metadata_names: int = 1024
+    metadata_columns: int = 1024
+    metadata_cells: int = 2**24
+    metadata_text: int = 2**20
+    signal_index_cache: int = 64 * 2**20
+    signal_index: int = 2**20 - 1
+    packet_measurements: int = 2**18
+    text: int = 64 * 2**10
+    connection_string_depth: int = 16
+    pending_commands: int = 64
+
+
+DEFAULT_LIMITS: Final = Limits()

@@ -1,0 +1,306 @@
+"""Measurements: one by one for people, in columns for everything that has to be fast.
+
+A *batch* is four equal columns and the table of signals that its indexes point into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sttp import ticks as _ticks
+from sttp.codes import StateFlags
+from sttp.errors import UsageError
+
+__all__ = ["Columns", "Measurement", "MeasurementBatch", "Signal", "SignalTable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One signal that can be published.
+
+    Attributes:
+        signal_id: its identity in all systems.
+        key: measurement key `SOURCE:number`, unique within one publisher; empty when not known.
+        tag: point tag from the metadata; empty when not known.
+    """
+
+    signal_id: UUID
+    key: str = ""
+    tag: str = ""
+
+
+_NO_SIGNAL = UUID(int=0)
+
+
+class SignalTable:
+    """Signals by signal index, immutable. An index may be a hole, because a publisher need not number without gaps.
+
+    Args:
+        ids: RFC 4122 bytes of the signal IDs, shape `(n, 16)`, uint8. A row of zeros is a hole.
+        keys: measurement keys by signal index, or nothing when not known.
+        tags: point tags by signal index, or nothing when not known.
+    """
+
+    __slots__ = ("__dict__", "ids", "keys", "tags")
+
+    def __init__(self, ids: NDArray[np.uint8], keys: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
+        if ids.ndim != 2 or ids.shape[1] != 16 or ids.dtype != np.uint8:
+            raise UsageError(f"signal IDs must be uint8 of shape (n, 16), not {ids.dtype} of shape {ids.shape}")
+        for name, texts in (("keys", keys), ("tags", tags)):
+            if texts and len(texts) != len(ids):
+                raise UsageError(f"{len(texts)} {name} for {len(ids)} signals")
+        self.ids = np.ascontiguousarray(ids)
+        self.ids.flags.writeable = False
+        self.keys = keys
+        self.tags = tags
+
+    @classmethod
+    def of(cls, signals: Sequence[Signal]) -> Self:
+        """The table that numbers `signals` 0, 1, 2, … in their order."""
+        ids = np.frombuffer(b"".join(signal.signal_id.bytes for signal in signals), np.uint8).reshape(-1, 16)
+        return cls(ids, tuple(signal.key for signal in signals), tuple(signal.tag for signal in signals))
+
+    def __len__(self) -> int:
+        """One more than the largest signal index, holes included."""
+        return len(self.ids)
+
+    def __getitem__(self, signal_index: int) -> Signal:
+        """The signal at `signal_index`.
+
+        Raises:
+            IndexError: the index lies outside of the table, or is a hole.
+        """
+        if not self.has(signal_index):
+            raise IndexError(f"no signal has the index {signal_index}")
+        return Signal(
+            signal_id=UUID(bytes=self.ids[signal_index].tobytes()),
+            key=self.keys[signal_index] if self.keys else "",
+            tag=self.tags[signal_index] if self.tags else "",
+        )
+
+    def __iter__(self) -> Iterator[Signal]:
+        """All signals in the order of their index, without the holes."""
+        return (self[index] for index in range(len(self)) if self.has(index))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SignalTable):
+            return NotImplemented
+        return (
+            np.array_equal(self.ids, other.ids)
+            and list(self.keys) == list(other.keys)
+            and list(self.tags) == list(other.tags)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal tables may be large; nobody should hash one by accident
+
+    def __repr__(self) -> str:
+        return f"<SignalTable of {int(self.present.sum())} signals>"
+
+    def has(self, signal_index: int) -> bool:
+        """Whether `signal_index` names a signal."""
+        return 0 <= signal_index < len(self.ids) and bool(self.present[signal_index])
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Which indexes name a signal, shape `(n,)`."""
+        present: NDArray[np.bool_] = self.ids.any(axis=1)
+        return present
+
+    @cached_property
+    def index_of(self) -> Mapping[UUID, int]:
+        """Signal index by signal ID. Built at first use: it costs about 150 bytes per signal."""
+        return {UUID(bytes=self.ids[index].tobytes()): int(index) for index in np.flatnonzero(self.present)}
+
+    def select(self, which: NDArray[np.intp]) -> SignalTable:
+        """The signals at the indexes `which`, numbered anew from 0 in that order."""
+        rows = which.tolist()
+        return SignalTable(
+            self.ids[which],
+            tuple([self.keys[row] for row in rows]) if self.keys else (),
+            tuple([self.tags[row] for row in rows]) if self.tags else (),
+        )
+
+    def route_to(self, other: SignalTable) -> NDArray[np.int32]:
+        """Where the signals of this table stand in another one.
+
+        Returns:
+            The signal index in `other` by the signal index here, shape `(len(self),)`; -1 for what is not there.
+        """
+        route = np.full(len(self), -1, np.int32)
+        if not len(other):
+            return route
+        # as fixed-width texts NumPy can order them; a hole is all zeros and must match nothing
+        theirs = other.ids.view("S16").ravel()
+        ours = self.ids.view("S16").ravel()
+        order = np.argsort(theirs, kind="stable")
+        found = order[np.minimum(np.searchsorted(theirs, ours, sorter=order), len(theirs) - 1)]
+        matches = (theirs[found] == ours) & self.present
+        route[matches] = found[matches]
+        return route
+
+    def with_tags(self, tags: Mapping[UUID, str]) -> SignalTable:
+        """The same signals with point tags, looked up by signal ID; a signal without entry has none."""
+        found = [""] * len(self)
+        for index in np.flatnonzero(self.present).tolist():
+            found[index] = tags.get(UUID(bytes=self.ids[index].tobytes()), "")
+        return SignalTable(self.ids, self.keys, tuple(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One value of one signal at one time.
+
+    Attributes:
+        signal: which signal.
+        ticks: time, in 100 ns since 0001-01-01 UTC, with any leap-second marks; see `sttp.ticks`.
+        value: the value, exactly a binary32.
+        flags: its state; zero is normal.
+        publisher: label of the publisher that it came from; empty when not known.
+    """
+
+    signal: Signal
+    ticks: int
+    value: float
+    flags: StateFlags = StateFlags.NORMAL
+    publisher: str = ""
+
+    @property
+    def time(self) -> str:
+        """The time in ISO 8601 with seven decimals."""
+        return _ticks.to_iso(self.ticks)
+
+
+class Columns(NamedTuple):
+    """Four equal columns, as they come from and go to the wire; all of shape `(n,)`.
+
+    Attributes:
+        signal_index: int32, never negative.
+        ticks: int64, 100 ns since 0001-01-01 UTC.
+        flags: uint32, `StateFlags`.
+        value: float32.
+    """
+
+    signal_index: NDArray[np.int32]
+    ticks: NDArray[np.int64]
+    flags: NDArray[np.uint32]
+    value: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, length: int = 0) -> Self:
+        """Columns of `length` zeros."""
+        return cls(
+            np.zeros(length, np.int32), np.zeros(length, np.int64), np.zeros(length, np.uint32),
+            np.zeros(length, np.float32),
+        )  # fmt: skip
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Columns:
+        """The rows that `which` names: a mask, positions, or a slice."""
+        return Columns(self.signal_index[which], self.ticks[which], self.flags[which], self.value[which])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Columns]) -> Columns:
+        """All rows of `parts`, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.empty()
+        return Columns(
+            np.concatenate([part.signal_index for part in parts]),
+            np.concatenate([part.ticks for part in parts]),
+            np.concatenate([part.flags for part in parts]),
+            np.concatenate([part.value for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasurementBatch:
+    """Measurements in columns, with the table that their signal indexes point into.
+
+    Iterating yields `Measurement` values; the columns are there for everything else.
+
+    Attributes:
+        columns: signal index (int32), ticks (int64), flags (uint32) and value (float32), each of shape `(n,)`.
+        signals: the signals by index.
+        publisher: label of the publisher that the batch came from; empty when not known.
+    """
+
+    columns: Columns
+    signals: SignalTable
+    publisher: str = ""
+
+    @classmethod
+    def of(
+        cls, signals: SignalTable, signal_index: ArrayLike, ticks: ArrayLike, value: ArrayLike, flags: ArrayLike = 0
+    ) -> Self:
+        """Build a batch from anything that NumPy can make columns of.
+
+        Args:
+            signals: the table that `signal_index` points into.
+            signal_index: shape `(n,)`; each must name a signal of the table.
+            ticks: 100 ns since 0001-01-01 UTC; shape `(n,)`, or one for all.
+            value: shape `(n,)`; kept as binary32.
+            flags: `StateFlags`; shape `(n,)`, or one for all.
+
+        Raises:
+            UsageError: shapes that do not fit, or an index without a signal.
+        """
+        index = np.atleast_1d(np.asarray(signal_index, np.int32))
+        if index.ndim != 1:
+            raise UsageError(f"a column has one dimension, not {index.ndim}")
+        if len(index) and not (
+            index.min() >= 0 and index.max() < len(signals) and bool(signals.present[index].all())
+        ):
+            raise UsageError("signal_index names an index that has no signal in the table")
+        try:
+            columns = Columns(
+                index,
+                np.broadcast_to(np.asarray(ticks, np.int64), index.shape),
+                np.broadcast_to(np.asarray(flags, np.uint32), index.shape),
+                np.broadcast_to(np.asarray(value, np.float32), index.shape),
+            )
+        except ValueError as error:
+            raise UsageError(f"columns of different length: {error}") from None
+        return cls(columns, signals)
+
+    def __len__(self) -> int:
+        return len(self.columns.signal_index)
+
+    def __iter__(self) -> Iterator[Measurement]:
+        # one Signal object for all measurements of a signal; plain Python numbers, not NumPy scalars
+        known: dict[int, Signal] = {}
+        for index, time, flags, value in zip(*(column.tolist() for column in self.columns), strict=True):
+            signal = known.get(index)
+            if signal is None:
+                signal = known[index] = (
+                    self.signals[index] if self.signals.has(index) else Signal(signal_id=_NO_SIGNAL)
+                )
+            yield Measurement(
+                signal=signal, ticks=time, value=value, flags=StateFlags(flags), publisher=self.publisher
+            )
+
+    @property
+    def signal_index(self) -> NDArray[np.int32]:
+        """Which signal, an index into `signals`."""
+        return self.columns.signal_index
+
+    @property
+    def ticks(self) -> NDArray[np.int64]:
+        """Times, in 100 ns since 0001-01-01 UTC."""
+        return self.columns.ticks
+
+    @property
+    def flags(self) -> NDArray[np.uint32]:
+        """States, as bits of `StateFlags`."""
+        return self.columns.flags
+
+    @property
+    def value(self) -> NDArray[np.float32]:
+        """Values."""
+        return self.columns.value
