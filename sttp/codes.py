@@ -146,9 +146,7 @@ class ModeFlags(IntFlag):
     COMPRESS_SIGNAL_INDEX_CACHE = 0x40000000
     COMPRESS_METADATA = 0x80000000
 
-    EVERYTHING_COMPRESSED = (
-        GZIP | TSSC | COMPRESS_PAYLOAD_DATA | COMPRESS_SIGNAL_INDEX_CACHE | COMPRESS_METADATA
-    )
+    EVERYTHING_COMPRESSED = GZIP | TSSC | COMPRESS_PAYLOAD_DATA | COMPRESS_SIGNAL_INDEX_CACHE | COMPRESS_METADATA
 
 
 _VERSION_MASK: Final = 0x0000001F
@@ -190,9 +188,7 @@ class OperationalModes:
 
     def to_bits(self) -> int:
         """The 32-bit field as it stands on the wire."""
-        return (
-            self.version | self.encoding << _ENCODING_SHIFT | self.extension << _EXTENSION_SHIFT | int(self.flags)
-        )
+        return self.version | self.encoding << _ENCODING_SHIFT | self.extension << _EXTENSION_SHIFT | int(self.flags)
 
     @property
     def compress_metadata(self) -> bool:

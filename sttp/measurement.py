@@ -65,7 +65,9 @@ class SignalTable:
     def of(cls, signals: Sequence[Signal]) -> Self:
         """The table that numbers `signals` 0, 1, 2, … in their order."""
         ids = np.frombuffer(b"".join(signal.signal_id.bytes for signal in signals), np.uint8).reshape(-1, 16)
-        return cls(ids, tuple(signal.key for signal in signals), tuple(signal.tag for signal in signals))
+        keys = tuple(signal.key for signal in signals)
+        tags = tuple(signal.tag for signal in signals)
+        return cls(ids, keys if any(keys) else (), tags if any(tags) else ())
 
     def __len__(self) -> int:
         """One more than the largest signal index, holes included."""
@@ -110,8 +112,7 @@ class SignalTable:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Which indexes name a signal, shape `(n,)`."""
-        present: NDArray[np.bool_] = self.ids.any(axis=1)
-        return present
+        return np.logical_or.reduce(self.ids != 0, axis=1)  # type: ignore[no-any-return]
 
     @cached_property
     def index_of(self) -> Mapping[UUID, int]:
@@ -254,9 +255,7 @@ class MeasurementBatch:
         index = np.atleast_1d(np.asarray(signal_index, np.int32))
         if index.ndim != 1:
             raise UsageError(f"a column has one dimension, not {index.ndim}")
-        if len(index) and not (
-            index.min() >= 0 and index.max() < len(signals) and bool(signals.present[index].all())
-        ):
+        if len(index) and not (index.min() >= 0 and index.max() < len(signals) and bool(signals.present[index].all())):
             raise UsageError("signal_index names an index that has no signal in the table")
         try:
             columns = Columns(
@@ -278,12 +277,8 @@ class MeasurementBatch:
         for index, time, flags, value in zip(*(column.tolist() for column in self.columns), strict=True):
             signal = known.get(index)
             if signal is None:
-                signal = known[index] = (
-                    self.signals[index] if self.signals.has(index) else Signal(signal_id=_NO_SIGNAL)
-                )
-            yield Measurement(
-                signal=signal, ticks=time, value=value, flags=StateFlags(flags), publisher=self.publisher
-            )
+                signal = known[index] = self.signals[index] if self.signals.has(index) else Signal(signal_id=_NO_SIGNAL)
+            yield Measurement(signal=signal, ticks=time, value=value, flags=StateFlags(flags), publisher=self.publisher)
 
     @property
     def signal_index(self) -> NDArray[np.int32]:

@@ -50,9 +50,7 @@ LEAP_SECOND_NEGATIVE: Final = -0x4000_0000_0000_0000
 
 _BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 
-_ISO: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7})\d*)?\s*(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
-)
+_ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,7})\d*)?\s*(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 def now() -> int:
