@@ -1,0 +1,410 @@
+"""The publisher's side of a conversation: one subscriber, seen by its publisher (wire.md 9.2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from enum import Enum, auto
+from typing import Final, TypeVar
+
+from sttp import ticks
+from sttp.codes import Command, DataPacketFlags, OperationalModes, Role
+from sttp.errors import LimitError, ProtocolError, RefusedError, SilenceError, UsageError
+from sttp.measurement import Columns, SignalTable
+from sttp.session.base import Session, kind_of
+from sttp.session.config import PublisherConfig
+from sttp.session.conversation import Phase
+from sttp.session.events import (
+    MessageIgnored,
+    MetadataRequested,
+    ModesDefined,
+    ProcessingIntervalRequested,
+    PublisherEvent,
+    StreamingStarted,
+    SubscribeRequested,
+    Unsubscribed,
+    UserCommandReceived,
+)
+from sttp.session.subscription import Offer, PublishedSubscription
+from sttp.wire.commands import (
+    AnyCommand,
+    ConfirmUpdateSignalIndexCache,
+    DefineOperationalModes,
+    GetPrimaryMetadataSchema,
+    GetSignalSelectionSchema,
+    MetadataRefresh,
+    PublishCommandMeasurements,
+    RotateCipherKeys,
+    Subscribe,
+    Unsubscribe,
+    UpdateProcessingInterval,
+    UserCommand,
+    read_command,
+)
+from sttp.wire.compact import TimeFormat, write_compact
+from sttp.wire.responses import (
+    AnyResponse,
+    ConfigurationChanged,
+    DataPacket,
+    DataStartTime,
+    Failed,
+    Metadata,
+    NoOP,
+    Succeeded,
+    UpdateSignalIndexCache,
+    UserResponse,
+    write_response,
+)
+from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
+from sttp.wire.subscription import SubscriptionOptions
+from sttp.wire.tssc import write_tssc_payload
+
+__all__ = ["PublisherSession"]
+
+R = TypeVar("R", MetadataRequested, SubscribeRequested)
+
+_DEFAULT_CONFIG: Final = PublisherConfig()
+
+
+class _Timer(Enum):
+    FIRST_COMMAND = auto()
+    NOOP = auto()
+
+
+class PublisherSession(Session[PublisherEvent]):
+    """Publishes to one subscriber.
+
+    It waits until the subscriber has defined its operational modes, answers commands one after another in the order in
+    which they came, and sends measurements only while a signal index cache is in force.
+
+    Args:
+        config: limits and timeouts.
+        now: the time at which the stream came up, in seconds of any clock that only goes forward.
+
+    Attributes:
+        modes: what the subscriber asked for; None before it did.
+    """
+
+    role = Role.PUBLISHER
+
+    def __init__(self, config: PublisherConfig = _DEFAULT_CONFIG, *, now: float) -> None:
+        super().__init__(limit=config.limits.first_command, limit_name="first_command", now=now)
+        self._config = config
+        self.modes: OperationalModes | None = None
+        self._subscription = PublishedSubscription()
+        # 5.4: as if the cache with index 1 were in force, so that the first one offered has index 0
+        self._cache_index = 1
+        # a command that the application has yet to answer, and what came behind it
+        self._unanswered: MetadataRequested | SubscribeRequested | None = None
+        self._held: deque[bytes] = deque()
+        self._deadlines = {
+            _Timer.FIRST_COMMAND: now + config.first_command_timeout,
+            _Timer.NOOP: now + config.noop_interval,
+        }
+
+    @property
+    def signals(self) -> SignalTable | None:
+        """The signals in force: what `send_measurements` means by a signal index. None while nothing may be sent."""
+        current = self._subscription.current
+        return None if current is None or self.ended else current.cache.signals
+
+    # --- intents
+
+    def send_metadata(self, document: bytes) -> None:
+        """Answer a `MetadataRequested` event.
+
+        Args:
+            document: the XML as it goes on the wire: through gzip if `modes.compress_metadata`, else plain (3.2).
+
+        Raises:
+            UsageError: no such request is unanswered.
+        """
+        self._answer(MetadataRequested)
+        self._say(Metadata(document=document))
+        self._resume()
+
+    def refuse_metadata(self, reason: str) -> None:
+        """Answer a `MetadataRequested` event with Failed.
+
+        Raises:
+            UsageError: no such request is unanswered.
+        """
+        self._answer(MetadataRequested)
+        self._say(Failed(command=Command.METADATA_REFRESH, text=reason))
+        self._resume()
+
+    def accept_subscription(self, cache: SignalIndexCache) -> None:
+        """Answer a `SubscribeRequested` event: offer the signals and report success (4.5).
+
+        Data flows once the subscriber has confirmed the cache; see the event `StreamingStarted`. Until then a
+        subscription that was in force before stays so.
+
+        Args:
+            cache: the signals, and those that were asked for and may not be had.
+
+        Raises:
+            UsageError: no such request is unanswered.
+        """
+        request = self._answer(SubscribeRequested)
+        self._subscription.options = request.options
+        self._offer(cache)
+        count = int(cache.signals.present.sum())
+        form = "TSSC" if self._require_modes().compress_payload_data else "compact"
+        self._say(Succeeded(command=Command.SUBSCRIBE, text=f"Subscribed to {count} signals as {form}."))
+        self._resume()
+
+    def refuse_subscription(self, reason: str) -> None:
+        """Answer a `SubscribeRequested` event with Failed; an earlier subscription stays as it is (4.1).
+
+        Raises:
+            UsageError: no such request is unanswered.
+        """
+        self._answer(SubscribeRequested)
+        self._say(Failed(command=Command.SUBSCRIBE, text=reason))
+        self._resume()
+
+    def change_signals(self, cache: SignalIndexCache) -> None:
+        """Hand a running subscription over to other signals, without being asked (5.4).
+
+        Raises:
+            UsageError: nothing is subscribed.
+        """
+        self._require_open()
+        if self.phase not in (Phase.OFFERED, Phase.STREAMING):
+            raise UsageError("signals can only be changed while something is subscribed")
+        self._offer(cache)
+
+    def send_measurements(self, columns: Columns) -> None:
+        """Encode measurements, as the operational modes want them, into as many data packets as needed (6).
+
+        Args:
+            columns: their signal index means the table in `signals`.
+
+        Raises:
+            UsageError: no signals are in force.
+        """
+        self._require_open()
+        current = self._subscription.current
+        if current is None:
+            raise UsageError("measurements can only be sent while signals are in force")
+        if not len(columns.signal_index):
+            return
+        if not self._subscription.started:
+            self._subscription.started = True
+            self._say(DataStartTime(ticks=int(columns.ticks[0]) & ticks.VALUE_MASK))
+        modes = self._require_modes()
+        in_slot_1 = modes.double_buffered and self._cache_index == 1
+        slot = DataPacketFlags.CACHE_INDEX if in_slot_1 else DataPacketFlags(0)
+        if modes.compress_payload_data:
+            for block in current.encoder.encode(columns):
+                body = write_tssc_payload(block)
+                self._say(DataPacket(flags=DataPacketFlags.COMPRESSED | slot, count=block.count, body=body))
+        else:
+            options = current.options
+            times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
+            for count, body in write_compact(columns, times, None):
+                self._say(DataPacket(flags=DataPacketFlags.COMPACT | slot, count=count, body=body))
+
+    def send_configuration_changed(self) -> None:
+        """Tell the subscriber that the metadata is no longer what it was (7.4).
+
+        Raises:
+            UsageError: the subscriber has not defined its modes yet.
+        """
+        self._require_open()
+        self._require_modes()
+        self._say(ConfigurationChanged())
+
+    def send_user_response(self, number: int, payload: bytes, *, command: int) -> None:
+        """Send an application's own response (7.11).
+
+        Args:
+            number: 0 to 15.
+            payload: raw bytes.
+            command: number of the user command that it answers, 0 to 15.
+
+        Raises:
+            UsageError: a number out of range, or no modes yet.
+        """
+        self._require_open()
+        self._require_modes()
+        if not (0 <= number <= 15 and 0 <= command <= 15):
+            raise UsageError("user commands and responses are numbered 0 to 15")
+        self._say(UserResponse(number=number, command=Command.USER_COMMAND_00 + command, payload=payload))
+
+    def refuse_connection(self, reason: str) -> None:
+        """Answer the connection as a whole with Failed and end it (7.12).
+
+        Raises:
+            ClosedError: the session has ended.
+        """
+        self._require_open()
+        self._say(Failed(command=Command.CONNECT, text=reason))
+        self._end(None)
+
+    # --- commands
+
+    def _receive_frame(self, frame: memoryview) -> None:
+        if self._unanswered is None:
+            self._receive_command(frame)
+            return
+        # commands are handled one after another (9.3); what cannot be handled yet waits as bytes
+        limits = self._config.limits
+        if len(self._held) >= limits.pending_commands:
+            raise LimitError(
+                f"more than {limits.pending_commands} commands sent without waiting for an answer",
+                limit="pending_commands",
+            )
+        self._held.append(bytes(frame))
+
+    def _resume(self) -> None:
+        try:
+            while self._held and self._unanswered is None and not self.ended:
+                self._receive_command(memoryview(self._held.popleft()))
+        except ProtocolError as error:
+            self._end(error)
+
+    def _receive_command(self, frame: memoryview) -> None:
+        command = read_command(frame, self.modes or OperationalModes())
+        kind = kind_of(command)
+        if kind is None:
+            if self.phase is Phase.CONNECTED:
+                raise ProtocolError("the first command must define the operational modes", clause="3.6")
+            self._emit(MessageIgnored(message=command, reason="unknown command"))
+        elif self._conversation.hear(kind):
+            self._act(command)
+        else:
+            self._emit(MessageIgnored(message=command, reason="has no effect"))
+
+    def _act(self, command: AnyCommand) -> None:
+        match command:
+            case DefineOperationalModes():
+                self._define_modes(command.modes)
+            case MetadataRefresh():
+                self._ask(MetadataRequested(filter_expression=command.filter_expression))
+            case Subscribe():
+                self._receive_subscribe(command)
+            case Unsubscribe():
+                self._subscription = PublishedSubscription()
+                self._say(Succeeded(command=Command.UNSUBSCRIBE, text="Unsubscribed."))
+                self._emit(Unsubscribed())
+            case ConfirmUpdateSignalIndexCache():
+                self._confirm()
+            case UpdateProcessingInterval():
+                self._say(Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="Processing interval noted."))
+                self._emit(ProcessingIntervalRequested(milliseconds=command.milliseconds))
+            case UserCommand():
+                self._emit(UserCommandReceived(number=command.number, payload=command.payload))
+            case RotateCipherKeys():
+                self._decline(command, "Payloads of this publisher are not encrypted; use TLS.")
+            case GetPrimaryMetadataSchema() | GetSignalSelectionSchema():
+                self._decline(command, "This publisher has no schema to send.")
+            case PublishCommandMeasurements():
+                self._decline(command, "This publisher takes no measurements.")
+            case _:
+                self._emit(MessageIgnored(message=command, reason="nothing to confirm"))
+
+    def _define_modes(self, modes: OperationalModes) -> None:
+        # the answer is in the encoding that was asked for, so the modes hold from here on
+        self.modes = modes
+        if modes.extension:
+            self._refuse_modes(f"UNSUPPORTED EXTENSION: {modes.extension}")
+        elif modes.version not in self._config.versions:
+            offered = ", ".join(str(version) for version in sorted(self._config.versions))
+            self._refuse_modes(f"STTP version {modes.version} is not supported; use {offered}.")
+        else:
+            self._deadlines.pop(_Timer.FIRST_COMMAND, None)
+            self._frames.limit = self._config.limits.command
+            self._frames.name = "command"
+            text = f"STTP version {modes.version}: operational modes accepted."
+            self._say(Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text=text))
+            self._emit(ModesDefined(modes=modes))
+
+    def _refuse_modes(self, reason: str) -> None:
+        self._say(Failed(command=Command.DEFINE_OPERATIONAL_MODES, text=reason))
+        self._end(RefusedError(reason, what="operational modes"))
+
+    def _receive_subscribe(self, command: Subscribe) -> None:
+        if DataPacketFlags.SYNCHRONIZED in command.flags:
+            self._say(Failed(command=Command.SUBSCRIBE, text="Synchronized subscriptions are not supported."))
+            return
+        if not command.connection_string:
+            self._say(Failed(command=Command.SUBSCRIBE, text="Subscribe came without a connection string."))
+            return
+        try:
+            options = SubscriptionOptions.from_connection_string(command.connection_string)
+        except ProtocolError as error:
+            self._say(Failed(command=Command.SUBSCRIBE, text=error.reason))
+            return
+        self._ask(SubscribeRequested(options=options))
+
+    def _decline(self, command: AnyCommand, reason: str) -> None:
+        self._say(Failed(command=int(command.code), text=reason))
+        self._emit(MessageIgnored(message=command, reason=reason))
+
+    def _ask(self, request: MetadataRequested | SubscribeRequested) -> None:
+        self._unanswered = request
+        self._emit(request)
+
+    # --- handover of signal index caches (5.4)
+
+    def _offer(self, cache: SignalIndexCache) -> None:
+        offer = Offer(cache, self._subscription.options)
+        if self._subscription.offered is None:
+            self._send_offer(offer)
+        else:
+            self._subscription.waiting = offer
+
+    def _send_offer(self, offer: Offer) -> None:
+        modes = self._require_modes()
+        self._subscription.offered = offer
+        index = self._cache_index ^ 1 if modes.double_buffered else None
+        self._say(UpdateSignalIndexCache(cache_index=index, image=write_signal_index_cache(offer.cache, modes)))
+        if not modes.double_buffered:
+            # version 1 has no confirm: a cache is in force as soon as it is sent (3.4)
+            self._conversation.hear(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE)
+            self._confirm()
+
+    def _confirm(self) -> None:
+        subscription = self._subscription
+        if subscription.offered is None:
+            return
+        subscription.current, subscription.offered = subscription.offered, None
+        self._cache_index ^= 1
+        self._emit(StreamingStarted(signals=subscription.current.cache.signals))
+        if subscription.waiting is not None:
+            waiting, subscription.waiting = subscription.waiting, None
+            self._send_offer(waiting)
+
+    # --- timers
+
+    def _due(self, timer: Hashable) -> None:
+        if timer is _Timer.NOOP:
+            self._say(NoOP())
+            self._deadlines[_Timer.NOOP] = self._now + self._config.noop_interval
+        else:
+            self._end(
+                SilenceError(f"the subscriber did not define its modes within {self._config.first_command_timeout:g} s")
+            )
+
+    # --- helpers
+
+    def _say(self, response: AnyResponse) -> None:
+        kind = kind_of(response)
+        if kind is None:
+            raise UsageError(f"not a response of the protocol: {response}")
+        self._conversation.say(kind)
+        self._output.append(write_response(response, self.modes or OperationalModes()))
+
+    def _answer(self, kind: type[R]) -> R:
+        self._require_open()
+        request = self._unanswered
+        if not isinstance(request, kind):
+            raise UsageError(f"there is no unanswered {kind.__name__}")
+        self._unanswered = None
+        return request
+
+    def _require_modes(self) -> OperationalModes:
+        if self.modes is None:
+            raise UsageError("the subscriber has not defined its operational modes")
+        return self.modes

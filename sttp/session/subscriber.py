@@ -1,0 +1,410 @@
+"""The subscriber's side of a conversation (wire.md 9.3)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from enum import Enum, auto
+from typing import Final
+
+import numpy as np
+
+from sttp.codes import Command, DataPacketFlags, Response, Role
+from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError
+from sttp.measurement import Columns, SignalTable
+from sttp.session.base import Session, kind_of
+from sttp.session.config import SubscriberConfig
+from sttp.session.conversation import Phase
+from sttp.session.events import (
+    BaseTimesUpdated,
+    BufferBlockReceived,
+    ConfigurationChanged,
+    DataStarts,
+    MeasurementsReceived,
+    MessageIgnored,
+    MetadataReceived,
+    MetadataRefused,
+    ModesAccepted,
+    NotificationReceived,
+    PacketDropped,
+    ProcessingCompleted,
+    SignalsChanged,
+    SubscriberEvent,
+    SubscriptionAccepted,
+    SubscriptionRefused,
+    UserResponseReceived,
+)
+from sttp.session.subscription import ReceivedSlot, ReceivedSubscription
+from sttp.wire import commands, responses
+from sttp.wire.commands import AnyCommand
+from sttp.wire.compact import BaseTimes, TimeFormat, read_compact
+from sttp.wire.fields import inflate
+from sttp.wire.frame import Buffer
+from sttp.wire.responses import AnyResponse, BufferBlockFlags, DataPacket, read_responses
+from sttp.wire.signal_index_cache import read_signal_index_cache
+from sttp.wire.subscription import SubscriptionOptions
+from sttp.wire.tssc import read_tssc_payload
+
+__all__ = ["SubscriberSession"]
+
+_DEFAULT_CONFIG: Final = SubscriberConfig()
+
+# length, response code and command code of a frame
+_FIRST_BYTES: Final = 6
+
+# bytes of a data packet in front of its body: frame, response, flags and count
+_DATA_PACKET_OVERHEAD: Final = 4 + 6 + 5
+
+# phases in which a subscription is asked for or in force
+_SUBSCRIBED: Final = (Phase.SUBSCRIBING, Phase.OFFERED, Phase.STREAMING)
+
+
+class _Timer(Enum):
+    """What is being waited for. A running timer is also the mark that it has not come yet."""
+
+    BYTES = auto()
+    MODES_REPLY = auto()
+    METADATA_REPLY = auto()
+    SUBSCRIBE_REPLY = auto()
+    UNSUBSCRIBE_REPLY = auto()
+    RESYNCHRONISE = auto()
+
+
+class SubscriberSession(Session[SubscriberEvent]):
+    """Subscribes to one publisher.
+
+    It speaks first: the operational modes are the first bytes of `data_to_send`. Intents may be given at any time; what
+    may not be said yet waits, in order.
+
+    Args:
+        config: modes, limits and timeouts.
+        now: the time at which the stream came up, in seconds of any clock that only goes forward.
+    """
+
+    role = Role.SUBSCRIBER
+
+    def __init__(self, config: SubscriberConfig = _DEFAULT_CONFIG, *, now: float) -> None:
+        super().__init__(limit=config.limits.response, limit_name="response", now=now)
+        self._config = config
+        self._subscription = ReceivedSubscription()
+        self._intents: deque[AnyCommand] = deque()
+        self._requested: SubscriptionOptions | None = None
+        self._proved = False
+        # data packets of one read, to be handed over as one batch
+        self._received: list[Columns] = []
+        self._received_signals: SignalTable | None = None
+        self._received_size = 0
+        self._deadlines = {_Timer.BYTES: now + config.silence_timeout}
+        if config.modes.version > 2:
+            # 3.4: only from version 3 on is the answer to be waited for
+            self._deadlines[_Timer.MODES_REPLY] = now + config.reply_timeout
+        self._say(commands.DefineOperationalModes(modes=config.modes))
+
+    # --- intents
+
+    def refresh_metadata(self, filter_expression: str = "") -> None:
+        """Ask for metadata; `MetadataReceived` or `MetadataRefused` answers (8).
+
+        Args:
+            filter_expression: which rows of which tables; empty for all.
+        """
+        self._intend(commands.MetadataRefresh(filter_expression=filter_expression))
+
+    def subscribe(self, options: SubscriptionOptions) -> None:
+        """Ask for signals, or for others than before; `SubscriptionAccepted` or `SubscriptionRefused` answers (4)."""
+        self._intend(commands.Subscribe(connection_string=options.to_connection_string()))
+
+    def unsubscribe(self) -> None:
+        """Ask for no more measurements; those still under way are dropped (4.8)."""
+        self._intend(commands.Unsubscribe())
+
+    def send_user_command(self, number: int, payload: bytes) -> None:
+        """Send an application's own command, 0 to 15. A publisher that does not know it stays silent (7.11)."""
+        self._intend(commands.UserCommand(number=number, payload=payload))
+
+    # --- responses
+
+    def receive_data(self, data: Buffer, *, now: float) -> None:
+        """Take bytes from the publisher, cut anywhere. All data packets in them arrive as few events as possible."""
+        super().receive_data(data, now=now)
+        self._deliver()
+
+    def _heard(self) -> None:
+        self._deadlines[_Timer.BYTES] = self._now + self._config.silence_timeout
+
+    def _check_unfinished(self) -> None:
+        """Refuse a long first frame, unless it is metadata, which is long by nature and may come first (1.4, 3.4)."""
+        limits = self._config.limits
+        begin = b"" if self._proved else self._frames.peek(_FIRST_BYTES)
+        if len(begin) < _FIRST_BYTES:
+            return
+        length = int.from_bytes(begin[:4], "big")
+        metadata = begin[4:6] == bytes((Response.SUCCEEDED, Command.METADATA_REFRESH))
+        if length > limits.first_response and not metadata:
+            raise LimitError(
+                f"the first response has {length} bytes, where at most {limits.first_response} are accepted",
+                limit="first_response",
+                clause="1.4",
+            )
+
+    def _receive_frame(self, frame: memoryview) -> None:
+        for response in read_responses(frame, self._config.modes, self._config.limits):
+            self._receive_response(response)
+            if self.ended:
+                return
+
+    def _receive_response(self, response: AnyResponse) -> None:
+        kind = kind_of(response)
+        if kind is None or self._conversation.hear(kind):
+            self._act(response)
+        elif isinstance(response, DataPacket):
+            if self.phase in _SUBSCRIBED:
+                self._receive_data_packet(response)
+        elif isinstance(response, responses.UpdateSignalIndexCache):
+            self._receive_signal_index_cache(response)
+        else:
+            self._emit(MessageIgnored(message=response, reason="came too late, or nobody asked for it"))
+
+    def _act(self, response: AnyResponse) -> None:
+        self._proved = self._proved or not isinstance(response, responses.Failed)
+        match response:
+            case DataPacket():
+                self._receive_data_packet(response)
+            case responses.NoOP():
+                pass
+            case responses.Succeeded():
+                self._receive_success(response)
+            case responses.Failed():
+                self._receive_failure(response)
+            case responses.Metadata():
+                self._deadlines.pop(_Timer.METADATA_REPLY, None)
+                limit = self._config.limits.metadata
+                self._emit(MetadataReceived(document=inflate(response.document, limit=limit, name="metadata")))
+                self._advance()
+            case responses.UpdateSignalIndexCache():
+                self._receive_signal_index_cache(response)
+            case responses.UpdateBaseTimes():
+                self._subscription.base_times = BaseTimes(active=response.active, times=response.times)
+                self._emit(BaseTimesUpdated(active=response.active, times=response.times))
+            case responses.UpdateCipherKeys():
+                # 7.7: from here on every data packet is encrypted, its count too, and no flag says so
+                self._end(ProtocolError("it encrypts its payloads, which is not supported here; use TLS", clause="7.7"))
+            case responses.DataStartTime():
+                self._emit(DataStarts(ticks=response.ticks))
+            case responses.ProcessingComplete():
+                self._emit(ProcessingCompleted(text=response.text))
+            case responses.ConfigurationChanged():
+                self._emit(ConfigurationChanged())
+            case responses.Notify():
+                self._emit(NotificationReceived(text=response.text))
+                self._say(commands.ConfirmNotification(hash=response.hash))
+            case responses.BufferBlock():
+                self._receive_buffer_block(response)
+            case responses.UserResponse():
+                self._emit(
+                    UserResponseReceived(number=response.number, command=response.command, payload=response.payload)
+                )
+            case responses.UnknownResponse():
+                self._emit(MessageIgnored(message=response, reason="unknown response"))
+
+    def _receive_success(self, response: responses.Succeeded) -> None:
+        match response.command:
+            case Command.DEFINE_OPERATIONAL_MODES:
+                self._deadlines.pop(_Timer.MODES_REPLY, None)
+                self._emit(ModesAccepted(text=response.text))
+            case Command.SUBSCRIBE:
+                self._subscribe_answered()
+                self._emit(SubscriptionAccepted(text=response.text))
+            case Command.UNSUBSCRIBE:
+                self._deadlines.pop(_Timer.UNSUBSCRIBE_REPLY, None)
+            case _:
+                self._emit(MessageIgnored(message=response, reason="success reported"))
+        self._advance()
+
+    def _receive_failure(self, response: responses.Failed) -> None:
+        match response.command:
+            case Command.CONNECT:
+                self._end(RefusedError(response.text, what="connection"))
+            case Command.DEFINE_OPERATIONAL_MODES:
+                self._end(RefusedError(response.text, what="operational modes"))
+            case Command.METADATA_REFRESH:
+                self._deadlines.pop(_Timer.METADATA_REPLY, None)
+                self._emit(MetadataRefused(reason=response.text))
+            case Command.SUBSCRIBE:
+                self._deadlines.pop(_Timer.SUBSCRIBE_REPLY, None)
+                self._requested = None
+                self._emit(SubscriptionRefused(reason=response.text))
+            case Command.UNSUBSCRIBE:
+                self._deadlines.pop(_Timer.UNSUBSCRIBE_REPLY, None)
+            case _:
+                self._emit(MessageIgnored(message=response, reason=f"failure reported: {response.text}"))
+        self._advance()
+
+    def _subscribe_answered(self) -> None:
+        self._deadlines.pop(_Timer.SUBSCRIBE_REPLY, None)
+        if self._requested is not None:
+            self._subscription.options = self._requested
+
+    def _receive_signal_index_cache(self, response: responses.UpdateSignalIndexCache) -> None:
+        config = self._config
+        cache = read_signal_index_cache(response.image, config.modes, limits=config.limits)
+        if self.phase in _SUBSCRIBED:
+            # a publisher that accepts a subscription sends the cache before or after it says so (4.5)
+            options = self._requested or self._subscription.options
+            self._subscription.slots[response.cache_index or 0] = ReceivedSlot(cache.signals, options)
+            self._emit(
+                SignalsChanged(
+                    signals=cache.signals, unauthorised=cache.unauthorised, subscriber_id=cache.subscriber_id
+                )
+            )
+        if config.modes.double_buffered:
+            # also when it comes too late: gsfapi holds the next one back until then (5.5)
+            self._say(commands.ConfirmUpdateSignalIndexCache())
+        elif self.phase is Phase.OFFERED:
+            # version 1 has no confirm: a cache is in force as soon as it is sent (3.4)
+            self._conversation.say(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE)
+
+    def _receive_buffer_block(self, response: responses.BufferBlock) -> None:
+        self._emit(
+            BufferBlockReceived(
+                sequence=response.sequence, signal_index=response.signal_index, payload=bytes(response.payload)
+            )
+        )
+        if BufferBlockFlags.REQUIRE_CONFIRMATION in response.flags:
+            self._say(commands.ConfirmBufferBlock(sequence=response.sequence))
+
+    # --- data packets
+
+    def _receive_data_packet(self, packet: DataPacket) -> None:
+        in_slot_1 = self._config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
+        slot = self._subscription.slots[int(in_slot_1)]
+        if slot is None:
+            self._emit(PacketDropped(count=packet.count, reason="made with a signal index cache that is not known"))
+        elif DataPacketFlags.COMPRESSED in packet.flags:
+            self._receive_tssc(packet, slot)
+        else:
+            self._receive_compact(packet, slot)
+
+    def _receive_tssc(self, packet: DataPacket, slot: ReceivedSlot) -> None:
+        try:
+            block = read_tssc_payload(packet.body, packet.count)
+            columns = slot.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
+        except MessageError as error:
+            # out of step, or damaged: nothing can be read until the publisher starts anew with sequence 0 (6.4)
+            due = self._now + self._config.resynchronise_timeout
+            self._deadlines.setdefault(_Timer.RESYNCHRONISE, due)
+            self._emit(PacketDropped(count=packet.count, reason=error.reason))
+            return
+        self._deadlines.pop(_Timer.RESYNCHRONISE, None)
+        self._collect(columns, slot.signals, len(packet.body))
+
+    def _receive_compact(self, packet: DataPacket, slot: ReceivedSlot) -> None:
+        options = slot.options
+        times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
+        columns = read_compact(packet.body, packet.count, times, self._subscription.base_times)
+        known = columns.signal_index < len(slot.signals)
+        known[known] = slot.signals.present[columns.signal_index[known]]
+        if not known.all():
+            # gsfapi can send an index that is not in its cache; such records are skipped (6.2)
+            unknown = int(np.count_nonzero(~known))
+            self._emit(PacketDropped(count=unknown, reason="signal indexes that are not in the signal index cache"))
+            columns = columns.select(known)
+        self._collect(columns, slot.signals, len(packet.body))
+
+    def _collect(self, columns: Columns, signals: SignalTable, size: int) -> None:
+        if signals is not self._received_signals:
+            self._deliver()
+            self._received_signals = signals
+        self._received.append(columns)
+        self._received_size += _DATA_PACKET_OVERHEAD + size
+
+    def _deliver(self) -> None:
+        if self._received and self._received_signals is not None:
+            received, self._received = self._received, []
+            size, self._received_size = self._received_size, 0
+            event = MeasurementsReceived(
+                columns=Columns.concatenate(received),
+                signals=self._received_signals,
+                packets=len(received),
+                size=size,
+            )
+            # before the end of the session, which may have come with the same bytes
+            self._events.insert(len(self._events) - self.ended, event)
+
+    def _emit(self, event: SubscriberEvent) -> None:
+        self._deliver()
+        super()._emit(event)
+
+    # --- commands
+
+    def _intend(self, command: AnyCommand) -> None:
+        self._require_open()
+        self._intents.append(command)
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._intents and not self.ended and self._may_say(self._intents[0]):
+            self._say(self._intents.popleft())
+
+    def _may_say(self, command: AnyCommand) -> bool:
+        waiting = self._deadlines
+        if _Timer.MODES_REPLY in waiting:
+            return False
+        match command:
+            case commands.MetadataRefresh():
+                return _Timer.METADATA_REPLY not in waiting
+            case commands.Subscribe() | commands.Unsubscribe():
+                return _Timer.SUBSCRIBE_REPLY not in waiting and _Timer.UNSUBSCRIBE_REPLY not in waiting
+            case _:
+                return True
+
+    def _say(self, command: AnyCommand) -> None:
+        kind = kind_of(command)
+        assert kind is not None
+        self._conversation.say(kind)
+        match command:
+            case commands.MetadataRefresh():
+                self._deadlines[_Timer.METADATA_REPLY] = self._now + self._config.reply_timeout
+            case commands.Subscribe():
+                self._requested = SubscriptionOptions.from_connection_string(command.connection_string)
+                self._deadlines[_Timer.SUBSCRIBE_REPLY] = self._now + self._config.reply_timeout
+            case commands.Unsubscribe():
+                self._subscription = ReceivedSubscription()
+                self._requested = None
+                self._deadlines.pop(_Timer.RESYNCHRONISE, None)
+                self._deadlines[_Timer.UNSUBSCRIBE_REPLY] = self._now + self._config.unsubscribe_grace
+            case _:
+                pass
+        self._output.append(commands.write_command(command, self._config.modes))
+
+    # --- timers
+
+    def _due(self, timer: Hashable) -> None:
+        config = self._config
+        match timer:
+            case _Timer.BYTES:
+                self._end(SilenceError(f"the publisher sent nothing for {config.silence_timeout:g} s"))
+            case _Timer.METADATA_REPLY if self._frames.pending:
+                # a long document is on its way
+                self._deadlines[_Timer.METADATA_REPLY] = self._now + config.reply_timeout
+            case _Timer.METADATA_REPLY:
+                self._emit(MetadataRefused(reason=f"no answer within {config.reply_timeout:g} s"))
+                self._advance()
+            case _Timer.SUBSCRIBE_REPLY:
+                self._end(SilenceError(f"the publisher did not answer Subscribe within {config.reply_timeout:g} s"))
+            case _Timer.MODES_REPLY:
+                self._end(
+                    SilenceError(
+                        f"the publisher did not answer version {config.modes.version} within "
+                        f"{config.reply_timeout:g} s; version 2 needs no answer (wire.md 3.4)"
+                    )
+                )
+            case _Timer.UNSUBSCRIBE_REPLY:
+                self._conversation.stop_waiting_for_unsubscribe()
+                self._advance()
+            case _:
+                self._end(
+                    ProtocolError(
+                        f"the TSSC stream stayed out of step for {config.resynchronise_timeout:g} s", clause="6.4"
+                    )
+                )
