@@ -1,0 +1,189 @@
+"""Metadata: what a publisher says about its signals, as people use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from sttp.errors import MetadataError
+from sttp.limits import DEFAULT_LIMITS, Limits
+from sttp.measurement import SignalTable
+from sttp.metadata.active_measurements import derive_active_measurements, selectable_rows
+from sttp.metadata.cells import adapt_column
+from sttp.metadata.dataset import Column, ColumnType, DataSet, Table
+from sttp.metadata.records import (
+    DEVICES,
+    MEASUREMENTS,
+    PHASORS,
+    SCHEMA_VERSION,
+    DeviceRecord,
+    MeasurementRecord,
+    PhasorRecord,
+)
+from sttp.metadata.xml_reader import read_dataset
+from sttp.metadata.xml_writer import write_dataset
+
+__all__ = ["Metadata"]
+
+_NO_NODE = UUID(int=0)
+_VERSION = Column("VersionNumber", ColumnType.INT32)
+_VERSION_TABLES = ("SchemaVersion", "VersionInfo")  # the second is what the newest gsfapi calls it
+
+
+class Metadata:
+    """Devices, measurements and phasors of a publisher, over the data set that they travel in. Immutable.
+
+    Everything is worked out from the data set when it is first asked for, and kept.
+
+    Args:
+        dataset: the tables; any of the standard ones may be missing.
+    """
+
+    def __init__(self, dataset: DataSet = DataSet()) -> None:  # noqa: B008 - immutable
+        self.dataset = dataset
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        devices: Iterable[DeviceRecord] = (),
+        measurements: Iterable[MeasurementRecord] = (),
+        phasors: Iterable[PhasorRecord] = (),
+    ) -> Metadata:
+        """Build metadata in code: the four standard tables, with all their columns."""
+        version = Table.of(_VERSION_TABLES[0], [_VERSION], [{_VERSION.name: SCHEMA_VERSION}])
+        return cls(
+            DataSet(
+                tables=(
+                    DEVICES.to_table(devices),
+                    MEASUREMENTS.to_table(measurements),
+                    PHASORS.to_table(phasors),
+                    version,
+                )
+            )
+        )
+
+    @classmethod
+    def read(cls, document: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+        """Read a metadata document; an empty one means that the publisher has none (wire.md 8.2).
+
+        Args:
+            document: the XML, inflated.
+            limits: see the `metadata…` limits.
+
+        Raises:
+            MetadataError: the document cannot be read, or is beyond a limit.
+        """
+        return cls(read_dataset(document, limits=limits)) if document else cls()
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+        """Read the metadata document in the file at `path`.
+
+        Raises:
+            MetadataError: there is no such file, it cannot be read, or it is beyond a limit.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                document = file.read(limits.metadata + 1)
+        except OSError as error:
+            raise MetadataError(f"cannot read the metadata in {path}: {error.strerror or error}") from error
+        return cls.read(document, limits=limits)
+
+    def write(self) -> bytes:
+        """The metadata document, in UTF-8.
+
+        Raises:
+            UsageError: a value that does not fit its column, or holds what XML cannot.
+        """
+        return write_dataset(self.dataset)
+
+    def __eq__(self, other: object) -> bool:
+        return self.dataset == other.dataset if isinstance(other, Metadata) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # equal metadata may be large; nobody should hash it by accident
+
+    def __repr__(self) -> str:
+        return f"<Metadata: {', '.join(f'{len(table)} {table.name}' for table in self.dataset.tables) or 'none'}>"
+
+    @cached_property
+    def devices(self) -> tuple[DeviceRecord, ...]:
+        """All devices, in the order of DeviceDetail; rows without acronym are left out."""
+        return DEVICES.from_table(self.dataset.table(DEVICES.name))
+
+    @cached_property
+    def measurements(self) -> tuple[MeasurementRecord, ...]:
+        """All measurements, in the order of MeasurementDetail; rows without signal ID are left out."""
+        return MEASUREMENTS.from_table(self.dataset.table(MEASUREMENTS.name))
+
+    @cached_property
+    def phasors(self) -> tuple[PhasorRecord, ...]:
+        """All phasors, in the order of PhasorDetail; rows without device or source index are left out."""
+        return PHASORS.from_table(self.dataset.table(PHASORS.name))
+
+    @cached_property
+    def schema_version(self) -> int | None:
+        """Version of the tables; `None` when they do not say."""
+        for name in _VERSION_TABLES:
+            for version in adapt_column(self.dataset.table(name), _VERSION):
+                if isinstance(version, int):
+                    return version
+        return None
+
+    @cached_property
+    def node_id(self) -> UUID:
+        """The publisher's node, as its first device has it; all zeros when none does."""
+        nodes = adapt_column(self.dataset.table(DEVICES.name), DEVICES.columns["node_id"])
+        return next((node for node in nodes if isinstance(node, UUID)), _NO_NODE)
+
+    @cached_property
+    def tags(self) -> Mapping[UUID, str]:
+        """Point tag by signal ID, of all measurements, also those that are not enabled."""
+        rows = zip(self._measured("signal_id"), self._measured("tag"), strict=True)
+        return {signal_id: tag or "" for signal_id, tag in rows if signal_id is not None}
+
+    @cached_property
+    def signals(self) -> SignalTable:
+        """All signals that can be subscribed to, with keys and tags, in the order of MeasurementDetail.
+
+        A row of it belongs to the row of `active_measurements` that has the same number.
+        """
+        rows = selectable_rows(self.dataset.table(MEASUREMENTS.name))
+        signal_ids, keys, tags = map(self._measured, ("signal_id", "key", "tag"))
+        ids = b"".join([signal_ids[row].bytes for row in rows])
+        return SignalTable(
+            np.frombuffer(ids, np.uint8).reshape(-1, 16),
+            tuple([keys[row] or "" for row in rows]),
+            tuple([tags[row] or "" for row in rows]),
+        )
+
+    @cached_property
+    def active_measurements(self) -> Table:
+        """The table that filter expressions select from."""
+        return derive_active_measurements(self.dataset, self.node_id)
+
+    @cached_property
+    def row_by_key(self) -> Mapping[str, int]:
+        """Row of `signals` by measurement key in lower case, the first of a key."""
+        return _first_rows(self.signals.keys)
+
+    @cached_property
+    def row_by_tag(self) -> Mapping[str, int]:
+        """Row of `signals` by point tag in lower case, the first of a tag."""
+        return _first_rows(self.signals.tags)
+
+    def _measured(self, attribute: str) -> Any:
+        return adapt_column(self.dataset.table(MEASUREMENTS.name), MEASUREMENTS.columns[attribute])
+
+
+def _first_rows(texts: Iterable[str]) -> Mapping[str, int]:
+    rows: dict[str, int] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault(text.lower(), row)
+    rows.pop("", None)
+    return rows
