@@ -1,0 +1,16 @@
+"""The transport `tcp`. A plugin like anyone's: it imports `sttp.transport` and the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sttp.transport import Transport, hookimpl
+from sttp_tcp.transport import TcpTransport
+
+__all__ = ["TcpTransport", "sttp_transports"]
+
+
+@hookimpl
+def sttp_transports() -> Mapping[str, Transport]:
+    """The transport that this plugin adds."""
+    return {"tcp": TcpTransport()}

@@ -1,0 +1,42 @@
+"""Streams, and who dials for them. Nothing here knows STTP, but for the names of the two roles.
+
+This is also all that a plugin imports: the contract, the hook marker, the two ways to come by links, and the errors.
+"""
+
+from sttp.codes import Role
+from sttp.errors import EndpointError, PluginError, TransportError, UsageError
+from sttp.transport.accepting import BACKLOG, AcceptQueue
+from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Transport
+from sttp.transport.endpoint import Endpoint, open_links, parse_endpoint
+from sttp.transport.hookspecs import hookimpl
+from sttp.transport.links import Connectivity, Link, Links, RedialPolicy, accepted, dialled
+from sttp.transport.plugins import BrokenPlugin, Plugins, Provided, load_plugins
+
+__all__ = [
+    "BACKLOG",
+    "AcceptQueue",
+    "BrokenPlugin",
+    "ByteStream",
+    "Connectivity",
+    "Endpoint",
+    "EndpointError",
+    "Layer",
+    "Link",
+    "Links",
+    "Listener",
+    "PeerIdentity",
+    "PluginError",
+    "Plugins",
+    "Provided",
+    "RedialPolicy",
+    "Role",
+    "Transport",
+    "TransportError",
+    "UsageError",
+    "accepted",
+    "dialled",
+    "hookimpl",
+    "load_plugins",
+    "open_links",
+    "parse_endpoint",
+]

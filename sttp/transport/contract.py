@@ -1,0 +1,166 @@
+"""What a transport promises: streams of bytes, dialed or accepted.
+
+A *transport* offers both verbs, dial and listen. A *layer*, such as TLS, wraps any transport and is one again. Neither
+knows which end publishes. The promises stand in the docstrings; everything above relies on them and on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Transport"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerIdentity:
+    """Who the other end is, as the transport has proved it.
+
+    Attributes:
+        name: its name in the trust configuration.
+    """
+
+    name: str
+
+
+@runtime_checkable
+class ByteStream(Protocol):
+    """Two directions of bytes, in order and without boundaries.
+
+    One task receives and one task sends, at the same time if they like. A stream that this end has closed or aborted
+    raises `TransportError` from everything except `close`, `abort` and the properties, also in a call that waits.
+    """
+
+    @property
+    def peer(self) -> str:
+        """Where the other end is, such as `127.0.0.1:41233`: for labels and log lines. It outlives the stream."""
+        ...
+
+    @property
+    def identity(self) -> PeerIdentity | None:
+        """Who the other end is, when the transport has authenticated it."""
+        ...
+
+    async def receive_into(self, buffer: memoryview | bytearray, /) -> int:
+        """Wait for bytes and put them at the start of `buffer`.
+
+        Any number of bytes may come, however they were sent. A receiver that stays away makes the other end wait in
+        the end: little more than the buffers of the system is read ahead. Cancelling loses no byte: what had arrived
+        is there for the next call.
+
+        Args:
+            buffer: writable, not empty, left alone by the caller until this returns.
+
+        Returns:
+            How many bytes came. 0 means that the other end has ended its direction, now and at every further call.
+
+        Raises:
+            TransportError: the stream is broken. Bytes that came before the break may be lost with it.
+            UsageError: the buffer is empty, or another task is receiving.
+        """
+        ...
+
+    async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        """Send all of `buffers`, in order, and return when the transport has taken them.
+
+        Never a partial write: it waits for as long as the other end is slow, and gives other tasks a turn even when it
+        is not. When it returns the buffers may be reused; that the other end has read them is not said. After
+        cancelling nobody knows how much was sent, so the stream is then good only for `close` and `abort`.
+
+        Raises:
+            TransportError: the stream is broken, or the other end no longer reads.
+            UsageError: this end has already sent its end of stream.
+        """
+        ...
+
+    async def send_eof(self) -> None:
+        """End this direction after all that was sent; the other one stays open. Again: no effect.
+
+        Raises:
+            TransportError: the stream is broken.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End both directions in order and free everything. Again: no effect.
+
+        What `send` took is delivered first, within a bounded time. Cancelling turns it into `abort`. It never
+        complains of a peer that is gone.
+        """
+        ...
+
+    def abort(self) -> None:
+        """End both directions at once and lose what is under way; the other end finds the stream broken."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A bound address that yields streams. It stays open between accepts."""
+
+    @property
+    def address(self) -> str:
+        """The address as bound, with the port that the system chose, such as `127.0.0.1:41233` or `[::1]:41233`."""
+        ...
+
+    async def accept(self) -> ByteStream:
+        """Wait for the next stream.
+
+        The failure of a single arrival, or a passing lack of files, is logged and survived. Cancelling loses no stream.
+
+        Raises:
+            TransportError: the listener is closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free the address and abort what nobody has accepted. Accepted streams live on. Again: no effect."""
+        ...
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Both verbs over one kind of stream. It holds no connection and may be shared."""
+
+    def complete(self, address: str, /, *, port: int | None = None) -> str:
+        """Check an address without using it, and fill in what it leaves out.
+
+        Args:
+            address: what stands behind `://` in a URL.
+            port: the port to assume, when a layer has a well-known one of its own. Transports without ports ignore it.
+
+        Returns:
+            The address in full. Completing it again changes nothing.
+
+        Raises:
+            EndpointError: the address cannot be understood.
+        """
+        ...
+
+    async def dial(self, address: str, /) -> ByteStream:
+        """Connect to a listener. The caller limits the time; cancelling leaves nothing behind.
+
+        Raises:
+            TransportError: it failed, in plain words such as "connection refused".
+            EndpointError: nobody can be dialed at such an address, now or later.
+        """
+        ...
+
+    async def listen(self, address: str, /) -> Listener:
+        """Bind an address; peers can connect from then on.
+
+        Raises:
+            TransportError: it failed, in plain words that also say what to do about it.
+            EndpointError: the address cannot be understood.
+        """
+        ...
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """Something that wraps any transport."""
+
+    def over(self, inner: Transport, /) -> Transport:
+        """The transport that carries its streams over those of `inner`."""
+        ...
