@@ -1,0 +1,166 @@
+"""A connection: one stream and one session, and the only loop that moves bytes between them.
+
+It knows neither which role the session plays nor who dialed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+from sttp.errors import STTPError, TransportError
+from sttp.session.base import Session
+from sttp.session.events import Ended
+from sttp.statistics import Tally
+from sttp.transport.contract import ByteStream
+
+__all__ = ["Connection"]
+
+E = TypeVar("E")
+
+READ_SIZE: Final = 256 * 1024
+"""Bytes taken from the stream at once: all data packets in them become one batch."""
+
+WRITE_SIZE: Final = 64 * 1024
+"""Bytes gathered before they are written; more is left to the source until the stream has taken these."""
+
+WRITE_TIMEOUT: Final = 30.0
+"""Seconds that a peer may refuse to take a single byte before it counts as dead."""
+
+LINGER: Final = 1.0
+"""Seconds to wait, after our last byte, for the peer to end its side too: what we sent last is then not lost (3.4)."""
+
+
+@dataclass(slots=True)
+class Connection(Generic[E]):
+    """One stream and one session.
+
+    Attributes:
+        stream: carries the bytes; it is closed when `run` returns.
+        session: decides everything.
+        handle: takes the events, one after another. While it is busy nothing is read: that is the backpressure.
+        supply: called while there is room to send; it gives the session more to say, and tells whether it did.
+        tally: counts bytes.
+    """
+
+    stream: ByteStream
+    session: Session[E]
+    handle: Callable[[E], Awaitable[None]]
+    supply: Callable[[], bool] = lambda: False
+    tally: Tally = field(default_factory=Tally)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _error: STTPError | None = None
+
+    async def run(self) -> STTPError | None:
+        """Move bytes until the session has ended.
+
+        Returns:
+            Why it ended; None after an orderly end by either side.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read())
+                await self._write()
+                await self._finish(reading)
+                reading.cancel()
+        finally:
+            self._idle.set()
+            await self.stream.close()
+        return self._error
+
+    def wake(self) -> None:
+        """Say that the session, or the source of `supply`, has more to send."""
+        self._wake.set()
+        self._idle.clear()
+
+    async def drained(self) -> None:
+        """Wait until the stream has taken all that there is to send, or the connection has ended."""
+        await self._idle.wait()
+
+    # --- receiving
+
+    async def _read(self) -> None:
+        session, buffer = self.session, bytearray(READ_SIZE)
+        view = memoryview(buffer)
+        while not session.ended:
+            try:
+                count = await self.stream.receive_into(buffer)
+            except TransportError as error:
+                session.lose(error, now=monotonic())
+            else:
+                self.tally.bytes_received += count
+                if count:
+                    session.receive_data(view[:count], now=monotonic())
+                else:
+                    session.receive_eof(now=monotonic())
+            await self._handle_events()
+            session.listen(now=monotonic())
+            self.wake()
+
+    async def _handle_events(self) -> None:
+        async with self._handling:
+            for event in self.session.events():
+                if isinstance(event, Ended):
+                    self._error = event.error
+                else:
+                    await self.handle(event)
+
+    # --- sending
+
+    async def _write(self) -> None:
+        session = self.session
+        while True:
+            self._wake.clear()
+            size = sum(map(len, output := session.data_to_send()))
+            while size < WRITE_SIZE and not session.ended and self.supply():
+                more = session.data_to_send()
+                size += sum(map(len, more))
+                output += more
+            if output:
+                await self._send(output, size)
+            elif session.ended:
+                return
+            else:
+                await self._wait()
+
+    async def _send(self, output: list[bytes], size: int) -> None:
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await self.stream.send(output)
+        except TimeoutError:
+            self.session.lose(TransportError(f"the peer took nothing for {WRITE_TIMEOUT:g} s"), now=monotonic())
+        except TransportError as error:
+            self.session.lose(error, now=monotonic())
+        else:
+            self.tally.bytes_sent += size
+            return
+        await self._handle_events()
+
+    async def _wait(self) -> None:
+        deadline = self.session.deadline
+        self._idle.set()
+        try:
+            async with asyncio.timeout(None if deadline is None else max(deadline - monotonic(), 0)):
+                await self._wake.wait()
+        except TimeoutError:
+            async with self._handling:
+                # while events are being handled nobody listens, so that nobody can be blamed for silence
+                pass
+            self.session.handle_deadline(now=monotonic())
+            await self._handle_events()
+
+    async def _finish(self, reading: asyncio.Task[None]) -> None:
+        """End our side, then give the peer a moment to read what we sent last."""
+        with suppress(TransportError, TimeoutError):
+            await self.stream.send_eof()
+            async with asyncio.timeout(LINGER):
+                await reading
+                rest = bytearray(READ_SIZE)
+                while await self.stream.receive_into(rest):
+                    pass

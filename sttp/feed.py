@@ -1,0 +1,214 @@
+"""A feed: one connected subscriber, as its `Publisher` serves it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sttp.catalogue import Catalogue
+from sttp.connection import Connection
+from sttp.errors import FilterError, OverrunError, STTPError
+from sttp.measurement import MeasurementBatch, SignalTable
+from sttp.queues import BatchQueue, Overflow
+from sttp.session.config import PublisherConfig
+from sttp.session.events import (
+    MessageIgnored,
+    MetadataRequested,
+    ModesDefined,
+    PublisherEvent,
+    StreamingStarted,
+    SubscribeRequested,
+    Unsubscribed,
+)
+from sttp.session.publisher import PublisherSession
+from sttp.statistics import Tally
+from sttp.transport.links import Link
+from sttp.wire.signal_index_cache import SignalIndexCache
+
+__all__ = ["Feed"]
+
+_log = logging.getLogger("sttp.publisher")
+
+BATCH_SIZE: Final = 16_384
+"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
+
+
+class Feed:
+    """One subscriber: its session, its queue, and the way of the publisher's signals into its own.
+
+    Args:
+        link: where the subscriber is.
+        catalogue: what there is to subscribe to; called at each request, because it may change.
+        config: for the session.
+        queue_limit: most measurements that wait for this subscriber.
+        overflow: what happens to more.
+        tally: where to count.
+        changed: called when the subscription begins or ends.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        catalogue: Callable[[], Catalogue],
+        config: PublisherConfig,
+        queue_limit: int,
+        overflow: Overflow,
+        tally: Tally,
+        changed: Callable[[], None],
+    ) -> None:
+        self._link = link
+        self._catalogue = catalogue
+        self._tally = tally
+        self._changed = changed
+        self._subscriber_id = uuid4()
+        self._session = PublisherSession(config, now=monotonic())
+        self._queue = BatchQueue(queue_limit, overflow, count=self._count)
+        self._connection: Connection[PublisherEvent] = Connection(
+            link.stream, self._session, self._handle, supply=self._supply, tally=tally
+        )
+        self._routes: dict[int, _Route] = {}
+
+    @property
+    def peer(self) -> str:
+        """Where the subscriber is, for people."""
+        return self._link.stream.peer
+
+    @property
+    def active(self) -> bool:
+        """Whether measurements flow: a signal index cache is in force."""
+        return self._session.signals is not None
+
+    async def run(self) -> STTPError | None:
+        """Serve the subscriber until it is gone; return why."""
+        try:
+            return await self._connection.run()
+        finally:
+            self._queue.close()
+            self._queue.clear()
+
+    def close(self) -> None:
+        """End the session in order; `run` returns soon."""
+        self._session.close()
+        self._connection.wake()
+
+    def refuse(self, reason: str) -> None:
+        """Answer the connection as a whole with Failed."""
+        self._session.refuse_connection(reason)
+        self._connection.wake()
+
+    # --- measurements
+
+    @property
+    def dropped(self) -> int:
+        """Measurements that this subscriber has lost because it was too slow."""
+        return self._queue.dropped
+
+    async def publish(self, batch: MeasurementBatch) -> None:
+        """Queue a batch for this subscriber, by the overflow policy; while nothing is subscribed it goes nowhere."""
+        try:
+            while self.active and not self._queue.offer(batch):
+                await self._queue.room()
+        except OverrunError as error:
+            self._session.lose(error, now=monotonic())
+        self._connection.wake()
+
+    async def drained(self) -> None:
+        """Wait until everything queued has been taken by the stream, or the subscriber is gone."""
+        await self._connection.drained()
+
+    def _supply(self) -> bool:
+        signals = self._session.signals
+        batch = self._queue.take() if signals is not None else None
+        if signals is None or batch is None:
+            return False
+        route = self._route(batch.signals, signals)
+        for start in range(0, len(batch), BATCH_SIZE):
+            columns = batch.columns.select(slice(start, start + BATCH_SIZE))
+            index = route.take(columns.signal_index)
+            wanted = index >= 0
+            columns = columns._replace(signal_index=index)
+            if not wanted.all():
+                columns = columns.select(wanted)
+            self._tally.measurements += len(columns.signal_index)
+            self._session.send_measurements(columns)
+        return True
+
+    def _count(self, batch: MeasurementBatch) -> int:
+        signals = self._session.signals
+        if signals is None:
+            return 0
+        return int(np.count_nonzero(self._route(batch.signals, signals).take(batch.signal_index) >= 0))
+
+    def _route(self, ours: SignalTable, theirs: SignalTable) -> NDArray[np.int32]:
+        """Look up, or work out once, where the signals of a batch stand in the subscriber's cache."""
+        route = self._routes.get(id(ours))
+        if route is None or route.ours is not ours or route.theirs is not theirs:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            route = self._routes[id(ours)] = _Route(ours, theirs)
+        return route.indexes
+
+    # --- events
+
+    async def _handle(self, event: PublisherEvent) -> None:
+        match event:
+            case ModesDefined():
+                _log.info("%s: connected, version %d", self.peer, event.modes.version)
+            case MetadataRequested():
+                await self._send_metadata(event.filter_expression)
+            case SubscribeRequested():
+                self._subscribe(event.options.filter_expression)
+            case StreamingStarted():
+                self._link.proved_useful()
+                self._changed()
+            case Unsubscribed():
+                self._queue.clear()
+                self._changed()
+            case MessageIgnored():
+                _log.debug("%s: %s: %s", self.peer, event.message, event.reason)
+            case _:
+                _log.debug("%s: %s", self.peer, event)
+        self._connection.wake()
+
+    async def _send_metadata(self, filter_expression: str) -> None:
+        modes = self._session.modes
+        compress = modes is not None and modes.compress_metadata
+        try:
+            document = await self._catalogue().document(filter_expression, compress=compress)
+        except FilterError as error:
+            self._session.refuse_metadata(str(error))
+        else:
+            self._link.proved_useful()
+            self._session.send_metadata(document)
+
+    def _subscribe(self, filter_expression: str) -> None:
+        try:
+            signals = self._catalogue().select(filter_expression)
+        except FilterError as error:
+            _log.info("%s: subscription refused: %s", self.peer, error)
+            self._session.refuse_subscription(str(error))
+        else:
+            _log.info("%s: subscribed to %d signals", self.peer, len(signals))
+            self._session.accept_subscription(SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals))
+
+
+class _Route:
+    """From the signal indexes of one table to those of another, and a hold on both tables."""
+
+    __slots__ = ("indexes", "ours", "theirs")
+
+    def __init__(self, ours: SignalTable, theirs: SignalTable) -> None:
+        self.ours = ours
+        self.theirs = theirs
+        self.indexes = ours.route_to(theirs)
+
+
+_MOST_ROUTES: Final = 16
+"""A publisher has one table, or a few; more are not kept."""

@@ -1,0 +1,224 @@
+"""An intake: one connected publisher, as its `Subscriber` takes from it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+from sttp.connection import Connection
+from sttp.errors import MetadataError, OverrunError, RefusedError, STTPError, TransportError
+from sttp.measurement import MeasurementBatch, SignalTable
+from sttp.metadata import Metadata
+from sttp.queues import BatchQueue
+from sttp.session.config import SubscriberConfig
+from sttp.session.events import (
+    ConfigurationChanged,
+    MeasurementsReceived,
+    MessageIgnored,
+    MetadataReceived,
+    MetadataRefused,
+    PacketDropped,
+    SignalsChanged,
+    SubscriberEvent,
+    SubscriptionAccepted,
+    SubscriptionRefused,
+)
+from sttp.session.subscriber import SubscriberSession
+from sttp.statistics import Tally
+from sttp.transport.links import Link
+from sttp.wire.subscription import SubscriptionOptions
+
+__all__ = ["Intake"]
+
+_log = logging.getLogger("sttp.subscriber")
+
+SMALL: Final = 256 * 1024
+"""Bytes of metadata up to which a document is read on the spot; that takes a few milliseconds."""
+
+
+class Intake:
+    """One publisher: its session, its metadata, and what its signals are called.
+
+    Args:
+        link: where the publisher is.
+        options: what to subscribe to; None for nothing.
+        config: for the session.
+        queue: where its measurements go.
+        tally: where to count.
+        metadata_changed: called with each new metadata.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        options: SubscriptionOptions | None,
+        config: SubscriberConfig,
+        queue: BatchQueue,
+        tally: Tally,
+        metadata_changed: Callable[[Metadata], None],
+    ) -> None:
+        self._link = link
+        self._options = options
+        self._config = config
+        self._queue = queue
+        self._tally = tally
+        self._metadata_changed = metadata_changed
+        self._metadata = Metadata()
+        self._requests: deque[asyncio.Future[Metadata] | None] = deque()
+        self._named: list[tuple[SignalTable, SignalTable]] = []
+        self._complained: set[str] = set()
+        self._session = SubscriberSession(config, now=monotonic())
+        self._connection: Connection[SubscriberEvent] = Connection(
+            link.stream, self._session, self._handle, tally=tally
+        )
+        #: why the publisher refused the subscription, if it did
+        self.refused: RefusedError | None = None
+
+    @property
+    def publisher(self) -> str:
+        """Label of the publisher: its name in the trust configuration, else its node ID, else its address."""
+        stream = self._link.stream
+        if stream.identity is not None:
+            return stream.identity.name
+        return str(self._metadata.node_id) if self._metadata.devices else stream.peer
+
+    async def run(self) -> STTPError | None:
+        """Take from the publisher until it is gone; return why."""
+        if self._options is not None:
+            self._refresh(None, "")
+        try:
+            return await self._connection.run()
+        finally:
+            lost = TransportError(f"{self._link.stream.peer}: the connection ended before the metadata came")
+            while self._requests:
+                request = self._requests.popleft()
+                if request is not None and not request.done():
+                    request.set_exception(lost)
+
+    def close(self) -> None:
+        """End the session in order; `run` returns soon."""
+        self._session.close()
+        self._connection.wake()
+
+    async def request_metadata(self, filter_expression: str) -> Metadata:
+        """Ask for metadata and wait for it.
+
+        Raises:
+            RefusedError: the publisher will not give it.
+            TransportError: the connection ended before it came.
+            MetadataError: it cannot be read.
+        """
+        request: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
+        self._refresh(request, filter_expression)
+        return await request
+
+    # --- events
+
+    async def _handle(self, event: SubscriberEvent) -> None:
+        match event:
+            case MeasurementsReceived():
+                await self._take(event)
+            case SignalsChanged():
+                self._link.proved_useful()
+                self._name(event.signals)
+                if event.unauthorised:
+                    _log.warning("%s: %d signals may not be had", self.publisher, len(event.unauthorised))
+            case MetadataReceived():
+                await self._take_metadata(event.document)
+            case MetadataRefused():
+                self._answer(RefusedError(event.reason, what="metadata refresh"))
+            case SubscriptionAccepted():
+                self._link.proved_useful()
+                _log.info("%s: %s", self.publisher, event.text or "subscribed")
+            case SubscriptionRefused():
+                self.refused = RefusedError(event.reason, what="subscription")
+                self.close()
+            case ConfigurationChanged():
+                self._refresh(None, "")
+            case PacketDropped():
+                self._tally.gaps += 1
+                self._tally.dropped += event.count
+                self._complain(event.reason)
+            case MessageIgnored():
+                _log.debug("%s: %s: %s", self.publisher, event.message, event.reason)
+            case _:
+                _log.debug("%s: %s", self.publisher, event)
+        self._connection.wake()
+
+    async def _take(self, event: MeasurementsReceived) -> None:
+        tally = self._tally
+        tally.measurements += len(event.columns.signal_index)
+        tally.packets += event.packets
+        tally.packet_bytes += event.size
+        try:
+            await self._queue.put(MeasurementBatch(event.columns, self._names(event.signals), self.publisher))
+        except OverrunError as error:
+            self._session.lose(error, now=monotonic())
+
+    def _complain(self, reason: str) -> None:
+        # one line per connection and reason: a stream out of step would fill the log
+        if reason not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
+            self._complained.add(reason)
+            _log.warning("%s: data dropped: %s", self.publisher, reason)
+
+    # --- names of signals
+
+    def _name(self, signals: SignalTable) -> SignalTable:
+        """Remember what the signals are called. Two caches can be in use at once, not more."""
+        named = signals.with_tags(self._metadata.tags)
+        self._named = [*self._named[-1:], (signals, named)]
+        return named
+
+    def _names(self, signals: SignalTable) -> SignalTable:
+        return next((named for known, named in reversed(self._named) if known is signals), None) or self._name(signals)
+
+    # --- metadata
+
+    def _refresh(self, request: asyncio.Future[Metadata] | None, filter_expression: str) -> None:
+        self._requests.append(request)
+        self._session.refresh_metadata(filter_expression)
+        self._connection.wake()
+
+    async def _take_metadata(self, document: bytes) -> None:
+        limits = self._config.limits
+        try:
+            if len(document) <= SMALL:
+                metadata = Metadata.read(document, limits=limits) if document else Metadata()
+            else:
+                metadata = await asyncio.to_thread(Metadata.read, document, limits=limits)
+        except MetadataError as error:
+            _log.warning("%s: %s", self.publisher, error)
+            self._answer(error)
+            return
+        self._metadata = metadata
+        self._named = []
+        self._metadata_changed(metadata)
+        if self._options is None:
+            self._link.proved_useful()
+        self._answer(metadata)
+
+    def _answer(self, answer: Metadata | STTPError) -> None:
+        request = self._requests.popleft() if self._requests else None
+        if request is None:
+            if isinstance(answer, RefusedError):
+                _log.warning("%s: %s", self.publisher, answer)
+            self._subscribe()
+        elif not request.done():
+            if isinstance(answer, Metadata):
+                request.set_result(answer)
+            else:
+                request.set_exception(answer)
+
+    def _subscribe(self) -> None:
+        """Subscribe, once the metadata has come or will not come."""
+        if self._options is not None and not self._session.ended:
+            self._session.subscribe(self._options)
+            self._options = None
+
+
+_MOST_COMPLAINTS: Final = 20

@@ -1,0 +1,124 @@
+"""Bounded queues of measurement batches, and the named policies for when one is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from sttp.errors import OverrunError, STTPError
+from sttp.measurement import MeasurementBatch
+
+__all__ = ["BatchQueue", "Overflow"]
+
+
+class Overflow(StrEnum):
+    """What happens to measurements that come faster than they are taken."""
+
+    WAIT = "wait"
+    """Whoever has more waits. Loses nothing: for replay from files."""
+    DROP_OLDEST = "drop-oldest"
+    """The oldest give way. Never waits: for live data."""
+    DISCONNECT = "disconnect"
+    """The connection ends. For consumers that would rather start anew than miss something unknowingly."""
+
+
+class BatchQueue:
+    """Batches between one producer and one consumer, bounded by the number of measurements in them.
+
+    Args:
+        limit: most measurements. A single batch may have more when the queue is empty.
+        overflow: what to do when it is full.
+        count: how many of a batch's measurements the consumer would have got; what is dropped is counted by it.
+    """
+
+    def __init__(self, limit: int, overflow: Overflow, *, count: Callable[[MeasurementBatch], int] = len) -> None:
+        self._limit = limit
+        self._overflow = overflow
+        self._count = count
+        self._batches: deque[MeasurementBatch] = deque()
+        self._size = 0
+        self._room = asyncio.Event()
+        self._filled = asyncio.Event()
+        self._closed = False
+        self._error: STTPError | None = None
+        self.dropped = 0
+
+    def offer(self, batch: MeasurementBatch) -> bool:
+        """Put a batch in, without waiting.
+
+        Returns:
+            False when the queue is full and its policy is to wait. The batch was not taken.
+
+        Raises:
+            OverrunError: the queue is full and its policy is to disconnect.
+        """
+        if self._closed:
+            return True
+        if self._size and self._size + len(batch) > self._limit:
+            match self._overflow:
+                case Overflow.WAIT:
+                    return False
+                case Overflow.DISCONNECT:
+                    raise OverrunError(f"more than {self._limit} measurements are waiting to be taken")
+                case Overflow.DROP_OLDEST:
+                    while self._size and self._size + len(batch) > self._limit:
+                        self.dropped += self._count(self._pop())
+        self._batches.append(batch)
+        self._size += len(batch)
+        self._filled.set()
+        return True
+
+    async def put(self, batch: MeasurementBatch) -> None:
+        """Put a batch in, and wait for room if that is the policy. A closed queue swallows it.
+
+        Raises:
+            OverrunError: the queue is full and its policy is to disconnect.
+        """
+        while not self.offer(batch):
+            await self.room()
+
+    async def room(self) -> None:
+        """Wait until something has been taken from a full queue, or it has been cleared or closed."""
+        self._room.clear()
+        await self._room.wait()
+
+    def take(self) -> MeasurementBatch | None:
+        """The oldest batch, or None when there is none now."""
+        return self._pop() if self._batches else None
+
+    async def get(self) -> MeasurementBatch | None:
+        """The oldest batch, as soon as there is one; None when the queue was closed and is empty.
+
+        Raises:
+            STTPError: what the queue was closed with, once it is empty.
+        """
+        while not self._batches:
+            if self._error is not None:
+                raise self._error
+            if self._closed:
+                return None
+            self._filled.clear()
+            await self._filled.wait()
+        return self._pop()
+
+    def close(self, error: STTPError | None = None) -> None:
+        """Take no more, and let nobody wait. What is in the queue can still be taken."""
+        if not self._closed:
+            self._closed = True
+            self._error = error
+        self._room.set()
+        self._filled.set()
+
+    def clear(self) -> None:
+        """Forget everything in the queue; that does not count as dropped."""
+        self._batches.clear()
+        self._size = 0
+        self._room.set()
+
+    def _pop(self) -> MeasurementBatch:
+        batch = self._batches.popleft()
+        self._size -= len(batch)
+        self._room.set()
+        return batch
