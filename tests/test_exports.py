@@ -1,0 +1,90 @@
+"""The public surface is a list, sorted and importable; that of `sttp` itself is written down here."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import sttp
+
+PACKAGES = ("sttp", "sttp_reverse", "sttp_tcp")
+UNLISTED = {"sttp.__main__"}
+"""Modules that are run, not imported."""
+
+
+def _public_modules() -> Iterator[str]:
+    for name in PACKAGES:
+        yield name
+        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+            if not module.name.rpartition(".")[2].startswith("_") and module.name not in UNLISTED:
+                yield module.name
+
+
+def _as_ruff_sorts(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("module", list(_public_modules()))
+def test_all_is_sorted_and_importable(module: str) -> None:
+    imported = importlib.import_module(module)
+    names = getattr(imported, "__all__", [])
+    assert list(names) == sorted(set(names), key=_as_ruff_sorts)
+    assert [name for name in names if not hasattr(imported, name)] == []
+
+
+@pytest.mark.parametrize("module", list(_public_modules()))
+def test_all_is_complete(module: str) -> None:
+    """What a module defines without underscore is public, and public means listed."""
+    imported = importlib.import_module(module)
+    defined = {
+        name
+        for name, value in vars(imported).items()
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module
+    }
+    assert defined - set(getattr(imported, "__all__", [])) == set()
+
+
+def test_what_sttp_exports() -> None:
+    assert list(sttp.__all__) == [
+        "EVERYTHING",
+        "ClosedError",
+        "Columns",
+        "DeviceRecord",
+        "Encoding",
+        "EndpointError",
+        "FilterError",
+        "Measurement",
+        "MeasurementBatch",
+        "MeasurementRecord",
+        "Metadata",
+        "MetadataError",
+        "Overflow",
+        "OverrunError",
+        "PhasorRecord",
+        "PluginError",
+        "ProtocolError",
+        "Publisher",
+        "PublisherStatistics",
+        "RefusedError",
+        "STTPError",
+        "Signal",
+        "SignalTable",
+        "StateFlags",
+        "Subscriber",
+        "SubscriberStatistics",
+        "TransportError",
+        "UsageError",
+    ]
+
+
+def test_dir_has_no_surprises() -> None:
+    public = {name for name in vars(sttp) if not name.startswith("_")}
+    submodules = {module.name for module in pkgutil.iter_modules(sttp.__path__)}
+    assert public - set(sttp.__all__) - submodules == set()

@@ -1,0 +1,154 @@
+"""Imports point one way (style.md 1): every module has a layer, and each layer has a list of what it may import."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "sttp.ticks"}
+
+STREAMS = {"sttp.codes", "sttp.errors", "sttp.transport"}
+SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
+MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
+CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.connection"}
+ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.catalogue"}
+
+# What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
+MAY_IMPORT: Mapping[str, set[str]] = {
+    **dict.fromkeys(VOCABULARY, VOCABULARY),
+    "sttp.wire": VOCABULARY,
+    "sttp.session": SESSIONS,
+    "sttp.metadata": VOCABULARY,
+    "sttp.filter_expression": MEANING,
+    "sttp.transport": STREAMS,
+    "sttp.security": {"sttp.codes", "sttp.errors"},
+    "sttp.testing": STREAMS,
+    "sttp.statistics": VOCABULARY,
+    "sttp.queues": VOCABULARY,
+    "sttp.catalogue": MEANING | {"sttp.wire"},
+    "sttp.connection": CONNECTED,
+    "sttp.feed": ENDS,
+    "sttp.intake": ENDS,
+    "sttp.publisher": ENDS | {"sttp.feed"},
+    "sttp.subscriber": ENDS | {"sttp.intake"},
+    "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber"},
+    "sttp.cli": ENDS | {"sttp.publisher", "sttp.subscriber"},
+    "sttp.__main__": {"sttp.cli"},
+    "sttp_conformance": VOCABULARY | {"sttp.wire", "sttp.transport"},
+}
+
+PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
+
+# Libraries that belong to some places only. What is not named here is free.
+_WITH_A_LOOP = {
+    "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.publisher", "sttp.queues",
+    "sttp.subscriber", "sttp.sync", "sttp.testing", "sttp.transport",
+}  # fmt: skip
+HOME: Mapping[str, set[str]] = {
+    "asyncio": _WITH_A_LOOP,
+    "construct": {"sttp.wire", "sttp_conformance"},
+    "lark": {"sttp.filter_expression"},
+    "pluggy": {"sttp.transport"},
+    "re2": {"sttp.filter_expression"},
+    "rich": {"sttp.cli"},
+    "select": set(),
+    "selectors": set(),
+    "socket": {"sttp.transport"},
+    "threading": {"sttp.sync"},
+    "time": {"sttp.ticks", *_WITH_A_LOOP},
+    "typer": {"sttp.cli"},
+}
+PLUGIN_LIBRARIES = {"asyncio", "socket", "time"}
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for root in (REPOSITORY, REPOSITORY / "plugins", REPOSITORY / "conformance"):
+        for path in sorted(root.glob("sttp*/**/*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            if all(part.isidentifier() for part in parts):  # a distribution of its own, such as sttp-unix, is not ours
+                found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(module: str) -> Iterator[str]:
+    """Modules that `module` imports anywhere, also inside of functions and for type checking only."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: imports are absolute here"
+            assert node.module is not None
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in MODULES else node.module
+
+
+IMPORTS = {module: frozenset(_imports(module)) for module in MODULES}
+
+
+def _within(module: str, names: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def _layer(module: str) -> str:
+    return max((name for name in MAY_IMPORT if _within(module, {name})), key=len, default="")
+
+
+def _is_plugin(module: str) -> bool:
+    return module.startswith("sttp_") and not _within(module, {"sttp_conformance"})
+
+
+def test_the_tree_is_seen() -> None:
+    assert {"sttp", "sttp_tcp", "sttp_reverse", "sttp.wire.frame", "sttp.session.publisher"} <= MODULES.keys()
+
+
+def test_every_folder_is_a_package() -> None:
+    """A folder without `__init__.py` would be left out of the wheel."""
+    assert {path.parent for path in MODULES.values() if not (path.parent / "__init__.py").is_file()} == set()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"sttp"}))
+def test_imports_point_one_way(module: str) -> None:
+    ours = {name for name in IMPORTS[module] if name.partition(".")[0].startswith("sttp")}
+    if _is_plugin(module):
+        allowed = PLUGIN_MAY_IMPORT | {module.partition(".")[0]}
+    else:
+        layer = _layer(module)
+        assert layer, f"{module} has no layer: give it a place in this test, and in docs/explanation/architecture.md"
+        allowed = MAY_IMPORT[layer] | {layer}
+    assert {name for name in ours if not _within(name, allowed)} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_libraries_stay_at_home(module: str) -> None:
+    libraries = {name.partition(".")[0] for name in IMPORTS[module]} & HOME.keys()
+    if _is_plugin(module):
+        assert libraries <= PLUGIN_LIBRARIES
+    else:
+        assert {name for name in libraries if _layer(module) not in HOME[name]} == set()
+
+
+def test_no_import_cycles() -> None:
+    graph = {module: {name for name in imports if name in MODULES} for module, imports in IMPORTS.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' imports '.join(reversed(error.args[1]))}")
+
+
+def test_only_declared_libraries_are_imported() -> None:
+    declared = {"construct", "cryptography", "lark", "numpy", "pluggy", "re2", "rich", "typer"}  # core
+    declared |= {"pandas", "polars", "pyarrow", "uvloop", "cython", "hypothesis", "pytest"}  # extras, imported late
+    foreign = {name.partition(".")[0] for imports in IMPORTS.values() for name in imports} - sys.stdlib_module_names
+    assert {name for name in foreign if not name.startswith("sttp")} <= declared
