@@ -1,0 +1,65 @@
+"""Stands in for the module `cython` where it is not installed, and for the type checker everywhere.
+
+The codec loops are written in Cython's pure Python mode: types in annotations, and a few marks. Uncompiled, the marks
+do nothing and the types are Python's own: whole numbers of any size, and memoryviews in the place of pointers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
+
+_T = TypeVar("_T")
+
+compiled: bool = False
+"""Whether the module that asks is compiled. Cython puts the truth in its place."""
+
+bint: TypeAlias = bool
+Py_ssize_t: TypeAlias = int
+uchar: TypeAlias = int
+ushort: TypeAlias = int
+uint: TypeAlias = int
+ulonglong: TypeAlias = int
+void: TypeAlias = None
+p_uchar: TypeAlias = memoryview
+p_int: TypeAlias = memoryview
+p_uint: TypeAlias = memoryview
+p_ulonglong: TypeAlias = memoryview
+
+
+def cfunc(function: _T) -> _T:
+    """A function that only its own module calls."""
+    return function
+
+
+class _NoGil:
+    def __call__(self, function: _T) -> _T:
+        return function
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+nogil: Final = _NoGil()
+"""A function that needs no interpreter, and code that runs without its lock."""
+
+
+def exceptval(*, check: bool) -> Callable[[_T], _T]:
+    """What a function returns when it raises; without `check` it never does."""
+    return lambda function: function
+
+
+def declare(kind: object, value: _T) -> _T:
+    """A variable of the C type `kind`."""
+    return value
+
+
+def address(item: int) -> memoryview:
+    """A pointer to an item of a buffer; only compiled code has any."""
+    raise NotImplementedError
+
+
+def cast(kind: object, value: _T) -> _T:
+    """The same value as another C type."""
+    return value

@@ -1,0 +1,292 @@
+"""Time-series special compression: measurements in blocks that build on each other (wire.md 6.4, tssc.md).
+
+The codec is `_tssc`; here are its memory, the sequence numbers, and the words for what is wrong with a block.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import construct
+import numpy as np
+from numpy.typing import NDArray
+
+from sttp.errors import LimitError, MessageError, UsageError
+from sttp.limits import DEFAULT_LIMITS, Limits
+from sttp.measurement import Columns
+from sttp.wire import _tssc
+from sttp.wire.frame import Buffer
+
+__all__ = [
+    "BLOCK_SIZE",
+    "TSSC_PAYLOAD",
+    "TSSC_VERSION",
+    "OutOfSequence",
+    "TsscBlock",
+    "TsscDecoder",
+    "TsscEncoder",
+    "TsscError",
+    "read_tssc_payload",
+    "write_tssc_payload",
+]
+
+TSSC_VERSION: Final = 85
+"""The only version of the algorithm."""
+
+BLOCK_SIZE: Final = 32_768
+"""Size of the buffer that gsfapi, cppapi and pyapi encode into, in bytes."""
+
+TSSC_PAYLOAD: Final = construct.Struct(
+    # 6.4: these follow the flags and the count of a data packet
+    "version" / construct.Const(TSSC_VERSION, construct.Int8ub),
+    # 6.4: 0 says that the state was reset; 1 follows on 65535
+    "sequence" / construct.Int16ub,
+    # tssc.md 5: no length of its own, so bytes too many would be read as data
+    "block" / construct.GreedyBytes,
+)
+"""The normative declaration. `read_tssc_payload` and `write_tssc_payload` do the same with `struct`."""
+
+_HEADER: Final = struct.Struct(">BH")
+_LAST_SEQUENCE: Final = 65_535
+
+
+class TsscError(MessageError):
+    """A block that is damaged. The decoder has lost its state, and waits for a block with sequence 0."""
+
+
+class OutOfSequence(MessageError):
+    """A block that is not the next one. It was not decoded, and nothing changed.
+
+    Attributes:
+        expected: sequence number that may come, besides 0.
+        got: sequence number that came.
+    """
+
+    def __init__(self, *, expected: int, got: int) -> None:
+        self.expected = expected
+        self.got = got
+        super().__init__(f"a TSSC block with sequence {got}, where {expected} is next", clause="6.4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TsscBlock:
+    """One block, as it stands in a data packet.
+
+    Attributes:
+        sequence: 0 after a reset, else one more than the block before; 1 follows on 65535.
+        count: number of measurements in it.
+        block: the compressed bytes.
+    """
+
+    sequence: int
+    count: int
+    block: bytes
+
+
+def read_tssc_payload(body: Buffer, count: int, /) -> TsscBlock:
+    """Read what follows the flags and the count of a compressed data packet (6.4).
+
+    Args:
+        body: the payload from its fifth byte on.
+        count: the number of measurements that the packet announces.
+
+    Raises:
+        TsscError: too short, or another version of the algorithm.
+    """
+    if len(body) < _HEADER.size:
+        raise TsscError(f"a compressed data packet with {len(body)} bytes behind its count", clause="6.4")
+    version, sequence = _HEADER.unpack_from(body)
+    if version != TSSC_VERSION:
+        raise TsscError(f"TSSC version {version}, where only {TSSC_VERSION} exists", clause="6.4")
+    return TsscBlock(sequence=sequence, count=count, block=bytes(memoryview(body)[_HEADER.size :]))
+
+
+def write_tssc_payload(block: TsscBlock, /) -> bytes:
+    """What follows the flags and the count of a compressed data packet (6.4)."""
+    return _HEADER.pack(TSSC_VERSION, block.sequence) + block.block
+
+
+def _following(sequence: int) -> int:
+    return sequence + 1 if sequence < _LAST_SEQUENCE else 1
+
+
+class _Points:
+    """Memory of one stream: what `_tssc` calls `stream`, `slots`, `words` and `model`.
+
+    A point takes 64 bytes when it turns up, whatever its signal index; every index takes 4.
+    """
+
+    __slots__ = ("model", "rows", "slots", "stream", "words")
+
+    def __init__(self, slots: NDArray[np.int32]) -> None:
+        self.stream = np.zeros(_tssc.STREAM_CELLS, np.uint64).data
+        self.slots = slots.data
+        self.rows = 0
+        self.words = self.model = memoryview(b"")
+
+    def reserve(self, points: int) -> None:
+        """Make room for `points` points that are new, or as many as there are signal indexes."""
+        most = 1 + len(self.slots)
+        needed = min(max(self.stream[_tssc.ROWS], 1) + points, most)
+        if needed > self.rows:
+            self.rows = max(needed, min(2 * self.rows, most))
+            words = np.zeros(self.rows * _tssc.ROW_WORDS, np.uint32)
+            words[: len(self.words)] = self.words
+            self.words = words.data
+            self.model = words.view(np.uint8).data
+
+
+class TsscEncoder:
+    """Encoder of one stream of blocks; a new object is a reset (tssc.md 9).
+
+    Args:
+        block_size: largest block, in bytes. A block ends when fewer than 100 of them are left, as with the peers.
+
+    Raises:
+        UsageError: blocks of this size could not hold a measurement.
+    """
+
+    __slots__ = ("_block", "_points", "_sequence")
+
+    def __init__(self, *, block_size: int = BLOCK_SIZE) -> None:
+        if block_size < _tssc.MARGIN:
+            raise UsageError(f"TSSC blocks of {block_size} bytes, where {_tssc.MARGIN} are needed")
+        self._block = memoryview(bytearray(block_size))
+        self._points = _Points(np.zeros(0, np.int32))
+        self._sequence = 0
+
+    def encode(self, columns: Columns, /) -> list[TsscBlock]:
+        """Encode a batch; the last block ends with it.
+
+        Args:
+            columns: the measurements, in the order in which they shall arrive.
+
+        Returns:
+            The blocks in the order in which they must be sent; none for an empty batch.
+
+        Raises:
+            UsageError: a signal index is negative; nothing was encoded.
+        """
+        stop = len(columns.signal_index)
+        if not stop:
+            return []
+        if columns.signal_index.min() < 0:
+            raise UsageError(f"signal index {columns.signal_index.min()} is negative")
+        points = self._points
+        self._number_up_to(int(columns.signal_index.max()))
+        points.reserve(stop)
+        index, ticks, flags, values = _memory(columns)
+        blocks = []
+        start = 0
+        while start < stop:
+            end = _tssc.encode(
+                index, ticks, flags, values, start, self._block,
+                points.stream, points.slots, points.words, points.model,
+            )  # fmt: skip
+            block = bytes(self._block[: points.stream[_tssc.LENGTH]])
+            blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
+            self._sequence = _following(self._sequence)
+            start = end
+        return blocks
+
+    def _number_up_to(self, signal_index: int) -> None:
+        slots = self._points.slots
+        if signal_index >= len(slots):
+            larger = np.full(max(signal_index + 1, 2 * len(slots)), _tssc.UNSEEN, np.int32)
+            larger[: len(slots)] = slots
+            self._points.slots = larger.data
+
+
+class TsscDecoder:
+    """Decoder of one stream of blocks (tssc.md 7, 9, 11).
+
+    A block with sequence 0 always starts anew. Codes are accepted that an encoder would have chosen otherwise. TSSC has
+    no checksum: most flipped bits are just other values, and only what cannot be is noticed.
+
+    Args:
+        signal_indexes: which signal indexes have a signal in the signal index cache, shape `(n,)`; see
+            `SignalTable.present`. Any other is an error.
+        limits: `packet_measurements` bounds what one block may announce.
+    """
+
+    __slots__ = ("_expected", "_limits", "_points", "_slots")
+
+    def __init__(self, *, signal_indexes: NDArray[np.bool_], limits: Limits = DEFAULT_LIMITS) -> None:
+        self._slots = np.where(signal_indexes, _tssc.UNSEEN, _tssc.UNNAMED).astype(np.int32)
+        self._limits = limits
+        self._expected = 0
+        self._points = _Points(self._slots)
+
+    @property
+    def expected_sequence(self) -> int:
+        """The sequence number that may come next; 0 may always come."""
+        return self._expected
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether a stream is being decoded. If not, only a block with sequence 0 is of use."""
+        return self._expected != 0
+
+    def decode(self, block: Buffer, /, *, sequence: int, count: int) -> Columns:
+        """Decode the next block.
+
+        Args:
+            block: the compressed bytes; may be empty.
+            sequence: its sequence number. With 0 all state is forgotten first.
+            count: how many measurements it must hold.
+
+        Raises:
+            OutOfSequence: it is not the next block; nothing was decoded and nothing changed.
+            LimitError: `count` is larger than `Limits.packet_measurements`.
+            TsscError: it is damaged.
+
+        After a `LimitError` or `TsscError` only sequence 0 is accepted.
+        """
+        if sequence not in (0, self._expected):
+            raise OutOfSequence(expected=self._expected, got=sequence)
+        if sequence == 0:
+            self._points = _Points(self._slots.copy())
+        self._expected = 0
+        columns = self._decode(block, count)
+        self._expected = _following(sequence)
+        return columns
+
+    def _decode(self, block: Buffer, count: int) -> Columns:
+        if count > self._limits.packet_measurements:
+            raise LimitError(
+                f"a data packet of {count} measurements, where at most {self._limits.packet_measurements} are accepted",
+                limit="packet_measurements",
+                clause="6.1",
+            )
+        # a measurement takes a bit at least, so that memory grows with the bytes that came
+        if not 0 <= count <= 8 * len(block):
+            raise TsscError(f"a TSSC block of {len(block)} bytes cannot hold {count} measurements", clause="6.4")
+        points = self._points
+        points.reserve(count)
+        data = bytearray(len(block) + _tssc.SLACK)
+        data[: len(block)] = block
+        columns = Columns(
+            np.empty(count, np.int32),
+            np.empty(count, np.int64),
+            np.empty(count, np.uint32),
+            np.empty(count, np.float32),
+        )
+        fault = _tssc.decode(
+            memoryview(data), len(block), count, points.stream, points.slots, points.words, points.model,
+            *_memory(columns),
+        )  # fmt: skip
+        if fault:
+            raise TsscError(f"a TSSC block of {len(block)} bytes {_tssc.FAULTS[fault]}", clause="6.4")
+        return columns
+
+
+def _memory(columns: Columns) -> tuple[memoryview, memoryview, memoryview, memoryview]:
+    """The columns as `_tssc` takes them: times and values as bits."""
+    return (
+        np.ascontiguousarray(columns.signal_index, np.int32).data,
+        np.ascontiguousarray(columns.ticks, np.int64).view(np.uint64).data,
+        np.ascontiguousarray(columns.flags, np.uint32).data,
+        np.ascontiguousarray(columns.value, np.float32).view(np.uint32).data,
+    )
