@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from session_pair import Pair, cache, kinds, rows
 
+from session_pair import Pair, cache, kinds, rows
 from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes
 from sttp.errors import (
     ClosedError,

@@ -7,8 +7,8 @@ import struct
 
 import numpy as np
 import pytest
-from session_pair import Pair, cache, kinds, rows, signals
 
+from session_pair import Pair, cache, kinds, rows, signals
 from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes
 from sttp.errors import (
     ClosedError,

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from sttp_reverse import Reverse, sttp_connectivity
 
 from sttp.transport import RedialPolicy, Role, load_plugins, open_links, parse_endpoint
 from sttp.transport.memory import MemoryTransport
+from sttp_reverse import Reverse, sttp_connectivity
 
 
 def test_it_describes_itself() -> None:

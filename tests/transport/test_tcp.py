@@ -10,12 +10,12 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from sttp.transport import BACKLOG, EndpointError, TransportError, parse_endpoint
 from sttp_tcp import TcpTransport, sttp_transports
 from sttp_tcp.address import HostPort, label
 from sttp_tcp.failures import translated
 from sttp_tcp.stream import TcpStream
-
-from sttp.transport import BACKLOG, EndpointError, TransportError, parse_endpoint
 
 needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 
