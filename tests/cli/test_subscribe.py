@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from running import Running, Start
 from sttp.measurement import MeasurementBatch
+
+Direction = Callable[[Start, list[str], list[str]], tuple[Running, Running]]
 
 
 def _forward(start: Start, publish: list[str], subscribe: list[str]) -> tuple[Running, Running]:
@@ -28,7 +31,7 @@ def test_every_value_and_time_arrives_bit_for_bit_and_in_order(
     start: Start,
     publish_fault: list[str],
     fault: MeasurementBatch,
-    direction: type[_forward],
+    direction: Direction,
     encoding: str,
 ) -> None:
     subscribe = ["--encoding", encoding, "--count", str(len(fault)), "--format", "jsonl"]
