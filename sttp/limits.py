@@ -37,6 +37,7 @@ class Limits:
         signal_index_cache: largest signal index cache after inflating: 32 bytes and a source text per signal.
         signal_index: largest signal index. All publishers number from 0 upward; TSSC state is 64 bytes per index.
         packet_measurements: most measurements in one data packet. 32 KiB of TSSC hold at most 262 144, one bit each.
+        buffer_block: largest buffer block after inflating.
         text: longest text of a reply that is kept; what goes beyond is cut, not refused.
         connection_string_depth: deepest nesting of braces in a connection string.
         pending_commands: most commands that a publisher keeps unanswered for one subscriber.
@@ -56,6 +57,7 @@ class Limits:
     signal_index_cache: int = 64 * 2**20
     signal_index: int = 2**20 - 1
     packet_measurements: int = 2**18
+    buffer_block: int = 16 * 2**20
     text: int = 64 * 2**10
     connection_string_depth: int = 16
     pending_commands: int = 64

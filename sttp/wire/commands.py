@@ -12,9 +12,9 @@ import construct
 
 from sttp.codes import Command, DataPacketFlags, OperationalModes, is_user_command
 from sttp.errors import MessageError, UsageError
+from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.fields import Declaration, Modes, OptionalText, PrefixedText, flags
 from sttp.wire.frame import Buffer, write_frame
-from sttp.wire.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = [
     "COMMAND",

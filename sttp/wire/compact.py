@@ -56,6 +56,11 @@ class TimeFormat:
         return 2 if self.milliseconds else 4
 
     @property
+    def reach(self) -> int:
+        """Distance from its base time, in ticks, below which a time is written as an offset (6.2)."""
+        return int(2 ** (8 * self.offset_bytes) - 1) * self.offset_unit
+
+    @property
     def offset_unit(self) -> int:
         """Unit of an offset, in ticks."""
         return TICKS_PER_MILLISECOND if self.milliseconds else 1
@@ -227,7 +232,7 @@ def write_compact(columns: Columns, time_format: TimeFormat, base_times: BaseTim
     base = base_times.times[base_times.active] if base_times is not None else 0
     if time_format.include_time and base > 0:
         distance = times - base
-        near = (times > base) & (distance < (2 ** (8 * time_format.offset_bytes) - 1) * time_format.offset_unit)
+        near = (times > base) & (distance < time_format.reach)
         flags[near] |= _OFFSET
         times = np.where(near, distance // time_format.offset_unit, times)
     fields = _Fields(flags, columns.signal_index.view(np.uint32), columns.value.view(np.uint32), times.view(np.uint64))

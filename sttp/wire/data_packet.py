@@ -14,9 +14,9 @@ import construct
 from sttp.codes import Command, DataPacketFlags, Response
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
+from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.fields import flags
 from sttp.wire.frame import Buffer
-from sttp.wire.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["DATA_PACKET", "DataPacket", "read_data_packet", "write_data_packet_header"]
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any, ClassVar, Final, TypeAlias
 
 import construct
 
-from sttp.codes import Command, OperationalModes, Response, is_user_command, is_user_response
+from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, is_user_command, is_user_response
 from sttp.errors import FrameError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
+from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
+from sttp.wire.cipher import DataCipher
 from sttp.wire.data_packet import DataPacket, read_data_packet, write_data_packet_header
 from sttp.wire.fields import Declaration, Text, Ticks, flags
 from sttp.wire.frame import Buffer, write_frame
-from sttp.wire.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = [
     "RESPONSE",
@@ -142,10 +143,10 @@ class UpdateCipherKeys:
     code: ClassVar[Response] = Response.UPDATE_CIPHER_KEYS
     command: ClassVar[Command] = Command.SUBSCRIBE
     active: int
-    even_key: bytes
-    even_iv: bytes
-    odd_key: bytes
-    odd_iv: bytes
+    even_key: bytes = field(repr=False)
+    even_iv: bytes = field(repr=False)
+    odd_key: bytes = field(repr=False)
+    odd_iv: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +368,7 @@ _DECLARATIONS: Final[tuple[Declaration[Any], ...]] = (
         "7.6",
         # 7.6: modulo 2^32
         "sequence" / construct.Int32ub,
-        # 7.6: older builds of gsfapi have the slot of the cache here; not told apart, the current layout is assumed
+        # 7.6: older builds of gsfapi have the slot of the cache here; see _OLD_BUFFER_BLOCK
         "flags" / flags(BufferBlockFlags),
         # 7.6: from here on encrypted when keys are active
         "signal_index" / construct.Int32sb,
@@ -392,12 +393,25 @@ _BY_CODE: Final[dict[int, Declaration[Any]]] = {
 
 _DEFINED_COMMANDS: Final = frozenset(Command)
 
+_OLD_BUFFER_BLOCK: Final = construct.Struct(
+    # 7.6: the layouts before flags were invented. Every block is to be confirmed, none is compressed
+    "sequence" / construct.Int32ub,
+    "cache_index" / construct.If(lambda context: context._params.modes.double_buffered, construct.Int8ub),
+    "signal_index" / construct.Int32sb,
+    # 7.6: older builds append six zeros, which nothing tells from data
+    "payload" / construct.GreedyBytes,
+)
+
+_CIPHER_CLEAR: Final = {Response.DATA_PACKET: 1, Response.BUFFER_BLOCK: 5}
+"""Bytes of a payload that are never encrypted: up to the flags, which say with which key the others are (6.1, 7.6)."""
+
 
 def read_responses(
     frame: Buffer,
     modes: OperationalModes,
     limits: Limits = DEFAULT_LIMITS,
     tolerances: Tolerances = DEFAULT_TOLERANCES,
+    cipher: DataCipher | None = None,
 ) -> Iterator[AnyResponse]:
     """Read a frame, or a datagram, that came from a publisher (1.3).
 
@@ -406,6 +420,8 @@ def read_responses(
         modes: what was settled with the first command; version and text encoding count here.
         limits: `text` and `packet_measurements` count here.
         tolerances: which departures to read all the same.
+        cipher: the keys of the connection; looked at anew for each response, so that keys may stand in front of the
+            first packet that needs them.
 
     Yields:
         The responses in their order, normally one. One that nobody defined comes as `UnknownResponse`. The body of a
@@ -413,7 +429,7 @@ def read_responses(
 
     Raises:
         FrameError: a header that is cut off, or an inner length that does not fit into the frame.
-        MessageError: a payload that does not fit its code.
+        MessageError: a payload that does not fit its code, or that no key opens.
         LimitError: a data packet with too many measurements.
     """
     rest = memoryview(frame)
@@ -426,7 +442,10 @@ def read_responses(
             raise FrameError(f"a response claims {length} bytes where {len(rest) - _HEADER.size} follow", clause="1.3")
         if end != len(rest) and not tolerances.several_responses_in_a_frame:
             raise FrameError("more than one response in a frame", clause="1.3")
-        yield _read(code, command, rest[_HEADER.size : end], modes, limits, tolerances)
+        payload = rest[_HEADER.size : end]
+        if cipher is not None and cipher.keys is not None and code in _CIPHER_CLEAR:
+            payload = _opened(payload, _CIPHER_CLEAR[Response(code)], cipher)
+        yield _read(code, command, payload, modes, limits, tolerances)
         rest = rest[end:]
         if not rest:
             return
@@ -441,6 +460,8 @@ def _read(
         return UserResponse(number=code - Response.USER_RESPONSE_00, command=command, payload=bytes(payload))
     if code == Response.SUCCEEDED and command == Command.METADATA_REFRESH:
         return Metadata(document=bytes(payload))
+    if code == Response.BUFFER_BLOCK and tolerances.old_buffer_blocks:
+        return _read_old_buffer_block(payload, modes)
     declaration = _BY_CODE.get(code)
     if declaration is None:
         return UnknownResponse(code=code, command=command, payload=bytes(payload))
@@ -455,18 +476,51 @@ def _read(
     return response
 
 
-def write_response(response: AnyResponse, modes: OperationalModes) -> bytes:
+def _read_old_buffer_block(payload: memoryview, modes: OperationalModes) -> BufferBlock:
+    try:
+        block = _OLD_BUFFER_BLOCK.parse(payload, modes=modes)
+    except construct.ConstructError:
+        raise MessageError(f"BufferBlock of {len(payload)} bytes cannot be read", clause="7.6") from None
+    slot = BufferBlockFlags.CACHE_INDEX if block.cache_index else BufferBlockFlags.NONE
+    return BufferBlock(
+        sequence=block.sequence,
+        flags=BufferBlockFlags.REQUIRE_CONFIRMATION | slot,
+        signal_index=block.signal_index,
+        payload=block.payload,
+    )
+
+
+def _opened(payload: memoryview, clear: int, cipher: DataCipher) -> memoryview:
+    if len(payload) < clear:
+        raise MessageError(f"{len(payload)} bytes, where {clear} are the least", clause="7.7")
+    odd = bool(payload[clear - 1] & DataPacketFlags.CIPHER_INDEX)
+    return memoryview(b"".join((payload[:clear], cipher.decrypt(payload[clear:], odd=odd))))
+
+
+def _sealed(payload: Buffer, clear: int, cipher: DataCipher) -> bytes:
+    head = bytearray(payload[:clear])
+    if cipher.active:
+        head[-1] |= DataPacketFlags.CIPHER_INDEX
+    return b"".join((head, cipher.encrypt(payload[clear:])))
+
+
+def write_response(response: AnyResponse, modes: OperationalModes, cipher: DataCipher | None = None) -> bytes:
     """Write a response as a whole frame, length included; always one in a frame (1.3).
 
     Args:
         response: what to say.
         modes: what was settled with the first command; version and text encoding count here.
+        cipher: the keys of the connection. If there are any, data packets and buffer blocks are encrypted, and flagged
+            with the key (7.7).
 
     Raises:
         UsageError: a value that the wire cannot carry, or an answer to a command that is not defined, which pyapi's
             subscriber would not survive (1.5).
     """
     match response:
+        case DataPacket() if cipher is not None and cipher.keys is not None:
+            payload = b"".join((write_data_packet_header(response), response.body))
+            return _frame(response, _sealed(payload, _CIPHER_CLEAR[response.code], cipher))
         case DataPacket():
             return _frame(response, write_data_packet_header(response), response.body)
         case UserResponse() if not is_user_command(response.command):
@@ -477,8 +531,10 @@ def write_response(response: AnyResponse, modes: OperationalModes) -> bytes:
             raise UsageError(f"a publisher answers defined commands, not {response.command:#04x}")
         case UserResponse() | UnknownResponse():
             return _frame(response, response.payload)
-    declaration = _BY_KIND[type(response)]
-    return _frame(response, declaration.build(response, command=response.command, modes=modes))
+    payload = _BY_KIND[type(response)].build(response, command=response.command, modes=modes)
+    if isinstance(response, BufferBlock) and cipher is not None and cipher.keys is not None:
+        payload = _sealed(payload, _CIPHER_CLEAR[response.code], cipher)
+    return _frame(response, payload)
 
 
 def _frame(response: AnyResponse, *parts: Buffer) -> bytes:

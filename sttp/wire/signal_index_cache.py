@@ -16,9 +16,9 @@ from sttp.codes import OperationalModes
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.measurement import SignalTable
+from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.fields import Guid, deflate, inflate, is_gzip
 from sttp.wire.frame import Buffer
-from sttp.wire.tolerances import DEFAULT_TOLERANCES, Tolerances
 
 __all__ = ["SIGNAL_INDEX_CACHE", "SignalIndexCache", "read_signal_index_cache", "write_signal_index_cache"]
 

@@ -219,6 +219,22 @@ class TsscDecoder:
         self._expected = 0
         self._points = _Points(self._slots)
 
+    def continued(self, *, signal_indexes: NDArray[np.bool_]) -> TsscDecoder:
+        """A decoder for other signals that goes on where this one stands, for a publisher that does not reset (Y7).
+
+        Args:
+            signal_indexes: which signal indexes have a signal now.
+        """
+        decoder = TsscDecoder(signal_indexes=signal_indexes, limits=self._limits)
+        known = np.asarray(self._points.slots)[: len(signal_indexes)]
+        slots = decoder._slots.copy()
+        seen = signal_indexes[: len(known)] & (known > _tssc.UNSEEN)
+        slots[: len(known)][seen] = known[seen]
+        self._points.slots = slots.data
+        decoder._points, self._points = self._points, _Points(self._slots.copy())
+        decoder._expected, self._expected = self._expected, 0
+        return decoder
+
     @property
     def expected_sequence(self) -> int:
         """The sequence number that may come next; 0 may always come."""

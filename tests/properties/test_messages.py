@@ -18,6 +18,7 @@ from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes, Te
 from sttp.errors import ProtocolError
 from sttp.limits import Limits
 from sttp.measurement import SignalTable
+from sttp.tolerances import DEFAULT_TOLERANCES, STRICT, Tolerances
 from sttp.wire import commands as c
 from sttp.wire import responses as r
 from sttp.wire.data_packet import DATA_PACKET, read_data_packet, write_data_packet_header
@@ -30,7 +31,6 @@ from sttp.wire.signal_index_cache import (
     write_signal_index_cache,
 )
 from sttp.wire.subscription import SubscriptionOptions, format_connection_string, parse_connection_string
-from sttp.wire.tolerances import DEFAULT_TOLERANCES, STRICT, Tolerances
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,6 +16,7 @@ from sttp.codes import Command, DataPacketFlags, OperationalModes
 from sttp.errors import ProtocolError
 from sttp.limits import DEFAULT_LIMITS
 from sttp.measurement import Columns
+from sttp.tolerances import STRICT
 from sttp.wire.commands import AnyCommand, DefineOperationalModes, Subscribe, read_command, write_command
 from sttp.wire.compact import TimeFormat, read_compact
 from sttp.wire.fields import inflate
@@ -32,7 +33,6 @@ from sttp.wire.responses import (
 )
 from sttp.wire.signal_index_cache import read_signal_index_cache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
-from sttp.wire.tolerances import STRICT
 from sttp.wire.tssc import TsscDecoder, read_tssc_payload
 
 FOLDER = Path(__file__).parent / "vectors" / "captures"

@@ -4,6 +4,7 @@ import pytest
 
 from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes, TextEncoding
 from sttp.errors import MessageError, UsageError
+from sttp.tolerances import STRICT
 from sttp.wire.commands import (
     COMMAND,
     AnyCommand,
@@ -26,7 +27,6 @@ from sttp.wire.commands import (
     read_command,
     write_command,
 )
-from sttp.wire.tolerances import STRICT
 
 MODES = OperationalModes()
 FILTER = "FILTER MeasurementDetail WHERE SignalAcronym='FREQ'"

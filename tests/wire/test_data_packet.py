@@ -5,8 +5,8 @@ import pytest
 from sttp.codes import DataPacketFlags
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import Limits
+from sttp.tolerances import Tolerances
 from sttp.wire.data_packet import DATA_PACKET, DataPacket, read_data_packet, write_data_packet_header
-from sttp.wire.tolerances import Tolerances
 
 RECORD = "00 00 00 00 00 42 6F CC CD 08 DA A1 9E A6 B3 00 00"
 COMPACT = bytes.fromhex("02 00 00 00 01" + RECORD)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, TextEncoding
 from sttp.errors import FrameError, LimitError, MessageError, UsageError
 from sttp.limits import Limits
+from sttp.tolerances import STRICT, Tolerances
 from sttp.wire.responses import (
     RESPONSE,
     AnyResponse,
@@ -27,7 +30,6 @@ from sttp.wire.responses import (
     read_responses,
     write_response,
 )
-from sttp.wire.tolerances import STRICT
 
 MODES = OperationalModes()
 V1 = OperationalModes(version=1)
@@ -308,3 +310,19 @@ def test_numbers_that_cannot_be() -> None:
     for code in (-1, 256):
         with pytest.raises(UsageError):
             UnknownResponse(code=code)
+
+
+def test_the_old_layout_of_buffer_blocks_is_a_tolerance() -> None:
+    old = Tolerances(old_buffer_blocks=True)
+    wanted = BufferBlockFlags.REQUIRE_CONFIRMATION
+    for wire, modes, flags in (
+        ("0000000E 88 02 0000000E 00000005 00 00000001 48454C4C4F", MODES, wanted),
+        ("0000000E 88 02 0000000E 00000005 01 00000001 48454C4C4F", MODES, wanted | BufferBlockFlags.CACHE_INDEX),
+        ("0000000D 88 02 0000000D 00000005 00000001 48454C4C4F", OperationalModes(version=1), wanted),
+    ):
+        block = BufferBlock(sequence=5, flags=flags, signal_index=1, payload=b"HELLO")
+        assert read(bytes.fromhex(wire), modes, tolerances=old) == [block]
+    for length in range(9):
+        frame = struct.pack(">IBBi", 6 + length, 0x88, 2, length) + bytes(length)
+        with pytest.raises(MessageError, match="BufferBlock"):
+            read(frame, tolerances=old)

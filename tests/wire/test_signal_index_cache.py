@@ -12,6 +12,7 @@ from sttp.codes import ModeFlags, OperationalModes, TextEncoding
 from sttp.errors import LimitError, MessageError, ProtocolError, UsageError
 from sttp.limits import Limits
 from sttp.measurement import Signal, SignalTable
+from sttp.tolerances import STRICT
 from sttp.wire.fields import deflate, is_gzip
 from sttp.wire.responses import UpdateSignalIndexCache, write_response
 from sttp.wire.signal_index_cache import (
@@ -20,7 +21,6 @@ from sttp.wire.signal_index_cache import (
     read_signal_index_cache,
     write_signal_index_cache,
 )
-from sttp.wire.tolerances import STRICT
 
 PLAIN = OperationalModes(flags=ModeFlags(0))
 COMPRESSED = OperationalModes()
