@@ -12,13 +12,13 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "sttp.ticks"}
+VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "sttp.ticks", "sttp.tolerances"}
 
 STREAMS = {"sttp.codes", "sttp.errors", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
 CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.connection"}
-ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.catalogue"}
+ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.catalogue"}
 
 # What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -32,6 +32,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.testing": STREAMS,
     "sttp.statistics": VOCABULARY,
     "sttp.queues": VOCABULARY,
+    "sttp.peer_events": VOCABULARY,
     "sttp.catalogue": MEANING | {"sttp.wire"},
     "sttp.connection": CONNECTED,
     "sttp.feed": ENDS,
@@ -48,8 +49,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
-    "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.publisher", "sttp.queues",
-    "sttp.subscriber", "sttp.sync", "sttp.testing", "sttp.transport",
+    "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events", "sttp.publisher",
+    "sttp.queues", "sttp.subscriber", "sttp.sync", "sttp.testing", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": _WITH_A_LOOP,

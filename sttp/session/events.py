@@ -10,14 +10,19 @@ from uuid import UUID
 
 from sttp.codes import OperationalModes
 from sttp.errors import STTPError
-from sttp.measurement import Columns, SignalTable
+from sttp.measurement import Columns, Signal, SignalTable
 from sttp.wire.commands import AnyCommand
 from sttp.wire.responses import AnyResponse
 from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = [
     "BaseTimesUpdated",
+    "BufferBlockConfirmed",
     "BufferBlockReceived",
+    "CipherKeysRequested",
+    "CipherKeysUpdated",
+    "CommandFailed",
+    "CommandSucceeded",
     "ConfigurationChanged",
     "DataStarts",
     "Ended",
@@ -28,6 +33,7 @@ __all__ = [
     "MetadataRequested",
     "ModesAccepted",
     "ModesDefined",
+    "NotificationConfirmed",
     "NotificationReceived",
     "PacketDropped",
     "ProcessingCompleted",
@@ -160,6 +166,43 @@ class PacketDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSucceeded:
+    """The publisher reports success of a command that has no event of its own.
+
+    Attributes:
+        command: code of the command; any byte, for a publisher that makes up its own.
+        text: for people; may be empty.
+    """
+
+    command: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFailed:
+    """The publisher reports failure of a command that has no event of its own.
+
+    Attributes:
+        command: code of the command; any byte, for a publisher that makes up its own.
+        reason: for people.
+    """
+
+    command: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CipherKeysUpdated:
+    """The publisher sent keys: from here on its data packets and buffer blocks are encrypted, and are decrypted (7.7).
+
+    Attributes:
+        active: which of the two keys it uses now, 0 or 1.
+    """
+
+    active: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseTimesUpdated:
     """The publisher announced base times for compact measurements (7.1)."""
 
@@ -195,16 +238,18 @@ class NotificationReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferBlockReceived:
-    """Opaque bytes of one signal (7.6).
+    """Opaque bytes of one signal (7.6); confirmed, if that was asked for.
+
+    They come as they arrive: in order over a stream, but a block that was sent again comes again.
 
     Attributes:
-        sequence: number of the block within the subscription.
-        signal_index: which signal.
-        payload: what was sent.
+        sequence: number of the block within the subscription, modulo 2^32.
+        signal: which signal; None for an index that is not in the signal index cache.
+        payload: what was sent, inflated and decrypted.
     """
 
     sequence: int
-    signal_index: int
+    signal: Signal | None
     payload: bytes
 
 
@@ -223,9 +268,12 @@ SubscriberEvent = (
     | MetadataRefused
     | SubscriptionAccepted
     | SubscriptionRefused
+    | CommandSucceeded
+    | CommandFailed
     | SignalsChanged
     | MeasurementsReceived
     | PacketDropped
+    | CipherKeysUpdated
     | BaseTimesUpdated
     | DataStarts
     | ProcessingCompleted
@@ -290,6 +338,33 @@ class ProcessingIntervalRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CipherKeysRequested:
+    """The subscriber asks for new cipher keys; answer with `rotate_cipher_keys` or `refuse_cipher_keys` (7.7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationConfirmed:
+    """The subscriber has received a notification (7.5).
+
+    Attributes:
+        hash: what `send_notification` returned.
+    """
+
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferBlockConfirmed:
+    """The subscriber has received a buffer block (7.6).
+
+    Attributes:
+        sequence: what `send_buffer_block` returned.
+    """
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserCommandReceived:
     """An application's own command, 0 to 15; answer with `send_user_response` if you have agreed on one (7.11)."""
 
@@ -304,6 +379,9 @@ PublisherEvent = (
     | StreamingStarted
     | Unsubscribed
     | ProcessingIntervalRequested
+    | CipherKeysRequested
+    | NotificationConfirmed
+    | BufferBlockConfirmed
     | UserCommandReceived
     | MessageIgnored
     | Ended

@@ -6,18 +6,25 @@ from collections import deque
 from collections.abc import Hashable
 from enum import Enum, auto
 from typing import Final, TypeVar
+from zlib import crc32
+
+import numpy as np
 
 from sttp import ticks
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Role
 from sttp.errors import LimitError, ProtocolError, RefusedError, SilenceError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
+from sttp.session.base_times import base_times_for
 from sttp.session.config import PublisherConfig
 from sttp.session.conversation import Phase
 from sttp.session.events import (
+    BufferBlockConfirmed,
+    CipherKeysRequested,
     MessageIgnored,
     MetadataRequested,
     ModesDefined,
+    NotificationConfirmed,
     ProcessingIntervalRequested,
     PublisherEvent,
     StreamingStarted,
@@ -26,8 +33,11 @@ from sttp.session.events import (
     UserCommandReceived,
 )
 from sttp.session.subscription import Offer, PublishedSubscription
+from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import (
     AnyCommand,
+    ConfirmBufferBlock,
+    ConfirmNotification,
     ConfirmUpdateSignalIndexCache,
     DefineOperationalModes,
     GetPrimaryMetadataSchema,
@@ -44,13 +54,19 @@ from sttp.wire.commands import (
 from sttp.wire.compact import TimeFormat, write_compact
 from sttp.wire.responses import (
     AnyResponse,
+    BufferBlock,
+    BufferBlockFlags,
     ConfigurationChanged,
     DataPacket,
     DataStartTime,
     Failed,
     Metadata,
     NoOP,
+    Notify,
+    ProcessingComplete,
     Succeeded,
+    UpdateBaseTimes,
+    UpdateCipherKeys,
     UpdateSignalIndexCache,
     UserResponse,
     write_response,
@@ -61,7 +77,8 @@ from sttp.wire.tssc import write_tssc_payload
 
 __all__ = ["PublisherSession"]
 
-R = TypeVar("R", MetadataRequested, SubscribeRequested)
+Request = MetadataRequested | SubscribeRequested | CipherKeysRequested
+R = TypeVar("R", MetadataRequested, SubscribeRequested, CipherKeysRequested)
 
 _DEFAULT_CONFIG: Final = PublisherConfig()
 
@@ -95,8 +112,9 @@ class PublisherSession(Session[PublisherEvent]):
         # 5.4: as if the cache with index 1 were in force, so that the first one offered has index 0
         self._cache_index = 1
         # a command that the application has yet to answer, and what came behind it
-        self._unanswered: MetadataRequested | SubscribeRequested | None = None
+        self._unanswered: Request | None = None
         self._held: deque[bytes] = deque()
+        self._cipher = DataCipher()
         self._deadlines = {
             _Timer.FIRST_COMMAND: now + config.first_command_timeout,
             _Timer.NOOP: now + config.noop_interval,
@@ -177,33 +195,126 @@ class PublisherSession(Session[PublisherEvent]):
     def send_measurements(self, columns: Columns) -> None:
         """Encode measurements, as the operational modes want them, into as many data packets as needed (6).
 
+        Values that are not a number are left out, if the subscriber asked for that (4.3).
+
         Args:
             columns: their signal index means the table in `signals`.
 
         Raises:
             UsageError: no signals are in force.
         """
-        self._require_open()
-        current = self._subscription.current
-        if current is None:
-            raise UsageError("measurements can only be sent while signals are in force")
+        current = self._require_signals()
+        if current.options.request_nan_filter:
+            columns = columns.select(~np.isnan(columns.value))
         if not len(columns.signal_index):
             return
         if not self._subscription.started:
             self._subscription.started = True
             self._say(DataStartTime(ticks=int(columns.ticks[0]) & ticks.VALUE_MASK))
-        modes = self._require_modes()
-        in_slot_1 = modes.double_buffered and self._cache_index == 1
-        slot = DataPacketFlags.CACHE_INDEX if in_slot_1 else DataPacketFlags(0)
-        if modes.compress_payload_data:
+        slot = DataPacketFlags.CACHE_INDEX if self._in_slot_1 else DataPacketFlags(0)
+        if self._require_modes().compress_payload_data:
             for block in current.encoder.encode(columns):
                 body = write_tssc_payload(block)
                 self._say(DataPacket(flags=DataPacketFlags.COMPRESSED | slot, count=block.count, body=body))
         else:
             options = current.options
             times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
-            for count, body in write_compact(columns, times, None):
+            self._announce_base_times(columns, times)
+            for count, body in write_compact(columns, times, self._subscription.base_times):
                 self._say(DataPacket(flags=DataPacketFlags.COMPACT | slot, count=count, body=body))
+
+    def complete_processing(self, text: str = "") -> None:
+        """Say that a replay has sent all that it had (7.3). The subscription stays in force.
+
+        Args:
+            text: some name of what has ended.
+
+        Raises:
+            UsageError: no signals are in force.
+        """
+        self._require_signals()
+        self._say(ProcessingComplete(text=text))
+
+    def send_buffer_block(self, signal_index: int, payload: bytes, *, confirm: bool = True) -> int:
+        """Send bytes of the application that belong to a signal, in the current layout, not compressed (7.6).
+
+        Nothing is sent again by itself. Only for subscribers that are known to read buffer blocks.
+
+        Args:
+            signal_index: means the table in `signals`.
+            payload: the bytes.
+            confirm: whether the subscriber is to say that they arrived; see the event `BufferBlockConfirmed`.
+
+        Returns:
+            The number of the block within the subscription.
+
+        Raises:
+            UsageError: no signals are in force, there is none with this index, or `core_responses_only` is set.
+        """
+        if not self._require_signals().cache.signals.has(signal_index):
+            raise UsageError(f"no signal in force has the index {signal_index}")
+        self._require_more_than_core("buffer blocks")
+        sequence = self._subscription.buffer_blocks
+        self._subscription.buffer_blocks = (sequence + 1) % 2**32
+        flags = BufferBlockFlags.REQUIRE_CONFIRMATION if confirm else BufferBlockFlags.NONE
+        if self._in_slot_1:
+            flags |= BufferBlockFlags.CACHE_INDEX
+        self._say(BufferBlock(sequence=sequence, flags=flags, signal_index=signal_index, payload=payload))
+        return sequence
+
+    def send_notification(self, text: str) -> bytes:
+        """Send a notice for people (7.5). Nothing is sent again by itself.
+
+        Returns:
+            Four bytes that the event `NotificationConfirmed` will repeat.
+
+        Raises:
+            UsageError: the subscriber has not defined its modes yet, or `core_responses_only` is set.
+        """
+        self._require_open()
+        self._require_modes()
+        self._require_more_than_core("notifications")
+        digest = crc32(text.encode()).to_bytes(4, "big")
+        self._say(Notify(hash=digest, text=text))
+        return digest
+
+    def rotate_cipher_keys(self) -> None:
+        """Send new cipher keys, and encrypt data packets and buffer blocks from here on (7.7).
+
+        Answers a `CipherKeysRequested` event, if there is one. The keys are worth as much as the stream that they
+        travel on: without TLS nothing.
+
+        Raises:
+            UsageError: the subscriber has not defined its modes yet, or `core_responses_only` is set.
+        """
+        self._require_open()
+        self._require_modes()
+        self._require_more_than_core("cipher keys")
+        cipher = self._cipher
+        if cipher.keys is None:
+            cipher.keys = (CipherKey.fresh(), CipherKey.fresh())
+        else:
+            even, odd = cipher.keys
+            cipher.keys = (even, CipherKey.fresh()) if cipher.active else (CipherKey.fresh(), odd)
+            cipher.active ^= 1
+        even, odd = cipher.keys
+        self._say(
+            UpdateCipherKeys(active=cipher.active, even_key=even.key, even_iv=even.iv, odd_key=odd.key, odd_iv=odd.iv)
+        )
+        if isinstance(self._unanswered, CipherKeysRequested):
+            self._answer(CipherKeysRequested)
+            self._say(Succeeded(command=Command.ROTATE_CIPHER_KEYS, text="New cipher keys established."))
+            self._resume()
+
+    def refuse_cipher_keys(self, reason: str) -> None:
+        """Answer a `CipherKeysRequested` event with Failed.
+
+        Raises:
+            UsageError: no such request is unanswered.
+        """
+        self._answer(CipherKeysRequested)
+        self._say(Failed(command=Command.ROTATE_CIPHER_KEYS, text=reason))
+        self._resume()
 
     def send_configuration_changed(self) -> None:
         """Tell the subscriber that the metadata is no longer what it was (7.4).
@@ -265,7 +376,7 @@ class PublisherSession(Session[PublisherEvent]):
             self._end(error)
 
     def _receive_command(self, frame: memoryview) -> None:
-        command = read_command(frame, self.modes or OperationalModes())
+        command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
         kind = kind_of(command)
         if kind is None:
             if self.phase is Phase.CONNECTED:
@@ -296,7 +407,11 @@ class PublisherSession(Session[PublisherEvent]):
             case UserCommand():
                 self._emit(UserCommandReceived(number=command.number, payload=command.payload))
             case RotateCipherKeys():
-                self._decline(command, "Payloads of this publisher are not encrypted; use TLS.")
+                self._ask(CipherKeysRequested())
+            case ConfirmNotification():
+                self._emit(NotificationConfirmed(hash=command.hash))
+            case ConfirmBufferBlock():
+                self._emit(BufferBlockConfirmed(sequence=command.sequence))
             case GetPrimaryMetadataSchema() | GetSignalSelectionSchema():
                 self._decline(command, "This publisher has no schema to send.")
             case PublishCommandMeasurements():
@@ -316,8 +431,9 @@ class PublisherSession(Session[PublisherEvent]):
             self._deadlines.pop(_Timer.FIRST_COMMAND, None)
             self._frames.limit = self._config.limits.command
             self._frames.name = "command"
-            text = f"STTP version {modes.version}: operational modes accepted."
-            self._say(Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text=text))
+            if self._config.tolerances.answer_operational_modes:
+                text = f"STTP version {modes.version}: operational modes accepted."
+                self._say(Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text=text))
             self._emit(ModesDefined(modes=modes))
 
     def _refuse_modes(self, reason: str) -> None:
@@ -332,7 +448,7 @@ class PublisherSession(Session[PublisherEvent]):
             self._say(Failed(command=Command.SUBSCRIBE, text="Subscribe came without a connection string."))
             return
         try:
-            options = SubscriptionOptions.from_connection_string(command.connection_string)
+            options = SubscriptionOptions.from_connection_string(command.connection_string, self._config.limits)
         except ProtocolError as error:
             self._say(Failed(command=Command.SUBSCRIBE, text=error.reason))
             return
@@ -342,9 +458,17 @@ class PublisherSession(Session[PublisherEvent]):
         self._say(Failed(command=int(command.code), text=reason))
         self._emit(MessageIgnored(message=command, reason=reason))
 
-    def _ask(self, request: MetadataRequested | SubscribeRequested) -> None:
+    def _ask(self, request: Request) -> None:
         self._unanswered = request
         self._emit(request)
+
+    def _announce_base_times(self, columns: Columns, time_format: TimeFormat) -> None:
+        if not time_format.include_time:
+            return
+        base_times = base_times_for(columns.ticks, self._subscription.base_times, time_format)
+        if base_times is not None:
+            self._subscription.base_times = base_times
+            self._say(UpdateBaseTimes(active=base_times.active, times=base_times.times))
 
     # --- handover of signal index caches (5.4)
 
@@ -394,7 +518,7 @@ class PublisherSession(Session[PublisherEvent]):
         if kind is None:
             raise UsageError(f"not a response of the protocol: {response}")
         self._conversation.say(kind)
-        self._output.append(write_response(response, self.modes or OperationalModes()))
+        self._output.append(write_response(response, self.modes or OperationalModes(), self._cipher))
 
     def _answer(self, kind: type[R]) -> R:
         self._require_open()
@@ -403,6 +527,22 @@ class PublisherSession(Session[PublisherEvent]):
             raise UsageError(f"there is no unanswered {kind.__name__}")
         self._unanswered = None
         return request
+
+    @property
+    def _in_slot_1(self) -> bool:
+        """Whether data packets are made with the cache that has index 1."""
+        return self._require_modes().double_buffered and self._cache_index == 1
+
+    def _require_signals(self) -> Offer:
+        self._require_open()
+        current = self._subscription.current
+        if current is None:
+            raise UsageError("this can only be sent while signals are in force")
+        return current
+
+    def _require_more_than_core(self, what: str) -> None:
+        if self._config.tolerances.core_responses_only:
+            raise UsageError(f"{what} are not sent to this subscriber, which would not survive them (wire.md 12.5)")
 
     def _require_modes(self) -> OperationalModes:
         if self.modes is None:

@@ -18,6 +18,9 @@ from sttp.session.conversation import Phase
 from sttp.session.events import (
     BaseTimesUpdated,
     BufferBlockReceived,
+    CipherKeysUpdated,
+    CommandFailed,
+    CommandSucceeded,
     ConfigurationChanged,
     DataStarts,
     MeasurementsReceived,
@@ -36,6 +39,7 @@ from sttp.session.events import (
 )
 from sttp.session.subscription import ReceivedSlot, ReceivedSubscription
 from sttp.wire import commands, responses
+from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import AnyCommand
 from sttp.wire.compact import BaseTimes, TimeFormat, read_compact
 from sttp.wire.fields import inflate
@@ -67,6 +71,7 @@ class _Timer(Enum):
     METADATA_REPLY = auto()
     SUBSCRIBE_REPLY = auto()
     UNSUBSCRIBE_REPLY = auto()
+    UNSUBSCRIBE_PAUSE = auto()
     RESYNCHRONISE = auto()
 
 
@@ -89,6 +94,9 @@ class SubscriberSession(Session[SubscriberEvent]):
         self._subscription = ReceivedSubscription()
         self._intents: deque[AnyCommand] = deque()
         self._requested: SubscriptionOptions | None = None
+        self._cipher = DataCipher()
+        # for each UpdateProcessingInterval without answer, the cache that is in force from that answer on (C2)
+        self._fences: deque[ReceivedSlot | None] = deque()
         self._proved = False
         # data packets of one read, to be handed over as one batch
         self._received: list[Columns] = []
@@ -117,6 +125,18 @@ class SubscriberSession(Session[SubscriberEvent]):
     def unsubscribe(self) -> None:
         """Ask for no more measurements; those still under way are dropped (4.8)."""
         self._intend(commands.Unsubscribe())
+
+    def update_processing_interval(self, milliseconds: int) -> None:
+        """Ask for another speed of a replay; `CommandSucceeded` or `CommandFailed` answers (7.9).
+
+        Args:
+            milliseconds: per frame; -1 for the default, 0 for as fast as possible.
+        """
+        self._intend(commands.UpdateProcessingInterval(milliseconds=milliseconds))
+
+    def rotate_cipher_keys(self) -> None:
+        """Ask for new cipher keys: `CipherKeysUpdated` and `CommandSucceeded` answer, or `CommandFailed` (7.7)."""
+        self._intend(commands.RotateCipherKeys())
 
     def send_user_command(self, number: int, payload: bytes) -> None:
         """Send an application's own command, 0 to 15. A publisher that does not know it stays silent (7.11)."""
@@ -148,7 +168,8 @@ class SubscriberSession(Session[SubscriberEvent]):
             )
 
     def _receive_frame(self, frame: memoryview) -> None:
-        for response in read_responses(frame, self._config.modes, self._config.limits):
+        config = self._config
+        for response in read_responses(frame, config.modes, config.limits, config.tolerances, self._cipher):
             self._receive_response(response)
             if self.ended:
                 return
@@ -187,8 +208,7 @@ class SubscriberSession(Session[SubscriberEvent]):
                 self._subscription.base_times = BaseTimes(active=response.active, times=response.times)
                 self._emit(BaseTimesUpdated(active=response.active, times=response.times))
             case responses.UpdateCipherKeys():
-                # 7.7: from here on every data packet is encrypted, its count too, and no flag says so
-                self._end(ProtocolError("it encrypts its payloads, which is not supported here; use TLS", clause="7.7"))
+                self._receive_cipher_keys(response)
             case responses.DataStartTime():
                 self._emit(DataStarts(ticks=response.ticks))
             case responses.ProcessingComplete():
@@ -217,8 +237,10 @@ class SubscriberSession(Session[SubscriberEvent]):
                 self._emit(SubscriptionAccepted(text=response.text))
             case Command.UNSUBSCRIBE:
                 self._deadlines.pop(_Timer.UNSUBSCRIBE_REPLY, None)
+            case Command.UPDATE_PROCESSING_INTERVAL if self._passes_fence():
+                pass
             case _:
-                self._emit(MessageIgnored(message=response, reason="success reported"))
+                self._emit(CommandSucceeded(command=response.command, text=response.text))
         self._advance()
 
     def _receive_failure(self, response: responses.Failed) -> None:
@@ -236,8 +258,10 @@ class SubscriberSession(Session[SubscriberEvent]):
                 self._emit(SubscriptionRefused(reason=response.text))
             case Command.UNSUBSCRIBE:
                 self._deadlines.pop(_Timer.UNSUBSCRIBE_REPLY, None)
+            case Command.UPDATE_PROCESSING_INTERVAL if self._passes_fence():
+                pass
             case _:
-                self._emit(MessageIgnored(message=response, reason=f"failure reported: {response.text}"))
+                self._emit(CommandFailed(command=response.command, reason=response.text))
         self._advance()
 
     def _subscribe_answered(self) -> None:
@@ -247,11 +271,10 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     def _receive_signal_index_cache(self, response: responses.UpdateSignalIndexCache) -> None:
         config = self._config
-        cache = read_signal_index_cache(response.image, config.modes, limits=config.limits)
+        cache = read_signal_index_cache(response.image, config.modes, config.limits, config.tolerances)
+        slot = None
         if self.phase in _SUBSCRIBED:
-            # a publisher that accepts a subscription sends the cache before or after it says so (4.5)
-            options = self._requested or self._subscription.options
-            self._subscription.slots[response.cache_index or 0] = ReceivedSlot(cache.signals, options)
+            slot = self._install(cache.signals, response.cache_index or 0)
             self._emit(
                 SignalsChanged(
                     signals=cache.signals, unauthorised=cache.unauthorised, subscriber_id=cache.subscriber_id
@@ -260,34 +283,76 @@ class SubscriberSession(Session[SubscriberEvent]):
         if config.modes.double_buffered:
             # also when it comes too late: gsfapi holds the next one back until then (5.5)
             self._say(commands.ConfirmUpdateSignalIndexCache())
+            if slot is not None and slot in self._subscription.incoming:
+                # 5.5: commands are handled in order, so what follows the answer was made with the new cache
+                self._say(commands.UpdateProcessingInterval(milliseconds=slot.options.processing_interval))
+                self._fences[-1] = slot
         elif self.phase is Phase.OFFERED:
             # version 1 has no confirm: a cache is in force as soon as it is sent (3.4)
             self._conversation.say(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE)
 
+    def _install(self, signals: SignalTable, index: int) -> ReceivedSlot:
+        """Put a cache where its packets will find it."""
+        config, subscription = self._config, self._subscription
+        # a publisher that accepts a subscription sends the cache before or after it says so (4.5)
+        options = self._requested or subscription.options
+        if config.tolerances.cache_index_never_set and config.modes.double_buffered:
+            slot = ReceivedSlot(signals, options, config.limits)
+            if subscription.slots[0] is not None:
+                subscription.incoming.append(slot)
+                return slot
+            index = 0
+        else:
+            before = subscription.slots[index] if config.tolerances.tssc_continues_across_caches else None
+            slot = ReceivedSlot(signals, options, config.limits, after=before)
+        subscription.slots[index] = slot
+        return slot
+
+    def _passes_fence(self) -> bool:
+        """Take an answer to UpdateProcessingInterval. True when nobody but us asked for it."""
+        slot = self._fences.popleft() if self._fences else None
+        if slot is None:
+            return False
+        self._subscription.take_over(slot)
+        return True
+
+    def _receive_cipher_keys(self, response: responses.UpdateCipherKeys) -> None:
+        even, odd = CipherKey(response.even_key, response.even_iv), CipherKey(response.odd_key, response.odd_iv)
+        self._cipher.keys, self._cipher.active = (even, odd), response.active
+        self._emit(CipherKeysUpdated(active=response.active))
+
     def _receive_buffer_block(self, response: responses.BufferBlock) -> None:
-        self._emit(
-            BufferBlockReceived(
-                sequence=response.sequence, signal_index=response.signal_index, payload=bytes(response.payload)
-            )
-        )
+        payload: Buffer = response.payload
+        if BufferBlockFlags.COMPRESSED in response.flags:
+            payload = inflate(payload, limit=self._config.limits.buffer_block, name="buffer_block")
+        slot = self._subscription.slots[int(BufferBlockFlags.CACHE_INDEX in response.flags)]
+        known = slot is not None and slot.signals.has(response.signal_index)
+        signal = slot.signals[response.signal_index] if slot is not None and known else None
+        self._emit(BufferBlockReceived(sequence=response.sequence, signal=signal, payload=bytes(payload)))
         if BufferBlockFlags.REQUIRE_CONFIRMATION in response.flags:
             self._say(commands.ConfirmBufferBlock(sequence=response.sequence))
 
     # --- data packets
 
     def _receive_data_packet(self, packet: DataPacket) -> None:
-        in_slot_1 = self._config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
-        slot = self._subscription.slots[int(in_slot_1)]
+        config, subscription = self._config, self._subscription
+        in_slot_1 = config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
+        slot = subscription.slots[int(in_slot_1)]
         if slot is None:
             self._emit(PacketDropped(count=packet.count, reason="made with a signal index cache that is not known"))
         elif DataPacketFlags.COMPRESSED in packet.flags:
             self._receive_tssc(packet, slot)
+        elif subscription.incoming:
+            self._emit(PacketDropped(count=packet.count, reason="made with the old or the new signal index cache (C2)"))
         else:
             self._receive_compact(packet, slot)
 
     def _receive_tssc(self, packet: DataPacket, slot: ReceivedSlot) -> None:
         try:
             block = read_tssc_payload(packet.body, packet.count)
+            if block.sequence == 0 and self._subscription.incoming:
+                slot = self._subscription.incoming[0]
+                self._subscription.take_over(slot)
             columns = slot.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
         except MessageError as error:
             # out of step, or damaged: nothing can be read until the publisher starts anew with sequence 0 (6.4)
@@ -301,7 +366,9 @@ class SubscriberSession(Session[SubscriberEvent]):
     def _receive_compact(self, packet: DataPacket, slot: ReceivedSlot) -> None:
         options = slot.options
         times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
-        columns = read_compact(packet.body, packet.count, times, self._subscription.base_times)
+        columns = read_compact(
+            packet.body, packet.count, times, self._subscription.base_times, limits=self._config.limits
+        )
         known = columns.signal_index < len(slot.signals)
         known[known] = slot.signals.present[columns.signal_index[known]]
         if not known.all():
@@ -353,6 +420,8 @@ class SubscriberSession(Session[SubscriberEvent]):
         match command:
             case commands.MetadataRefresh():
                 return _Timer.METADATA_REPLY not in waiting
+            case commands.Subscribe() if _Timer.UNSUBSCRIBE_PAUSE in waiting:
+                return False
             case commands.Subscribe() | commands.Unsubscribe():
                 return _Timer.SUBSCRIBE_REPLY not in waiting and _Timer.UNSUBSCRIBE_REPLY not in waiting
             case _:
@@ -366,13 +435,19 @@ class SubscriberSession(Session[SubscriberEvent]):
             case commands.MetadataRefresh():
                 self._deadlines[_Timer.METADATA_REPLY] = self._now + self._config.reply_timeout
             case commands.Subscribe():
-                self._requested = SubscriptionOptions.from_connection_string(command.connection_string)
+                self._requested = SubscriptionOptions.from_connection_string(
+                    command.connection_string, self._config.limits
+                )
                 self._deadlines[_Timer.SUBSCRIBE_REPLY] = self._now + self._config.reply_timeout
+            case commands.UpdateProcessingInterval():
+                self._fences.append(None)
             case commands.Unsubscribe():
                 self._subscription = ReceivedSubscription()
                 self._requested = None
                 self._deadlines.pop(_Timer.RESYNCHRONISE, None)
                 self._deadlines[_Timer.UNSUBSCRIBE_REPLY] = self._now + self._config.unsubscribe_grace
+                if self._config.tolerances.pause_before_subscribing_again:
+                    self._deadlines[_Timer.UNSUBSCRIBE_PAUSE] = self._now + self._config.unsubscribe_pause
             case _:
                 pass
         self._output.append(commands.write_command(command, self._config.modes))
@@ -401,6 +476,8 @@ class SubscriberSession(Session[SubscriberEvent]):
                 )
             case _Timer.UNSUBSCRIBE_REPLY:
                 self._conversation.stop_waiting_for_unsubscribe()
+                self._advance()
+            case _Timer.UNSUBSCRIBE_PAUSE:
                 self._advance()
             case _:
                 self._end(

@@ -5,8 +5,10 @@ Unsubscribing replaces the whole object. So nothing of an old subscription can r
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
+from sttp.limits import Limits
 from sttp.measurement import SignalTable
 from sttp.wire.compact import BaseTimes
 from sttp.wire.signal_index_cache import SignalIndexCache
@@ -22,14 +24,22 @@ class ReceivedSlot:
     Args:
         signals: what the signal indexes of its data packets mean.
         options: how compact measurements of this cache were asked for.
+        limits: for the decoder.
+        after: the cache whose decoder goes on, with a publisher that never resets it (Y7).
     """
 
     __slots__ = ("decoder", "options", "signals")
 
-    def __init__(self, signals: SignalTable, options: SubscriptionOptions) -> None:
+    def __init__(
+        self, signals: SignalTable, options: SubscriptionOptions, limits: Limits, *, after: ReceivedSlot | None = None
+    ) -> None:
         self.signals = signals
         self.options = options
-        self.decoder = TsscDecoder(signal_indexes=signals.present)
+        self.decoder: TsscDecoder = (
+            TsscDecoder(signal_indexes=signals.present, limits=limits)
+            if after is None
+            else after.decoder.continued(signal_indexes=signals.present)
+        )
 
 
 @dataclass(slots=True)
@@ -39,12 +49,22 @@ class ReceivedSubscription:
     Attributes:
         options: what the newest Subscribe asked for.
         slots: the two signal index caches; version 1 uses the first alone.
+        incoming: caches that will replace the first one in their turn, with a publisher whose packets do not say which
+            cache they were made with (C2).
         base_times: for compact measurements; None until the publisher has sent any.
     """
 
     options: SubscriptionOptions = field(default_factory=SubscriptionOptions)
     slots: list[ReceivedSlot | None] = field(default_factory=lambda: [None, None])
+    incoming: deque[ReceivedSlot] = field(default_factory=deque)
     base_times: BaseTimes | None = None
+
+    def take_over(self, slot: ReceivedSlot) -> None:
+        """Use an incoming cache from now on, if it still is one, and forget those that came before it."""
+        if slot in self.incoming:
+            while self.incoming.popleft() is not slot:
+                pass
+            self.slots[0] = slot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +91,8 @@ class PublishedSubscription:
         current: the cache in force; None before the first confirm.
         offered: the cache that has been sent and is not confirmed.
         waiting: the newest cache that waits for that confirm. Only the newest survives.
+        base_times: those that were announced for compact measurements.
+        buffer_blocks: how many have been sent; the number of the next.
         started: whether data has flowed.
     """
 
@@ -78,4 +100,6 @@ class PublishedSubscription:
     current: Offer | None = None
     offered: Offer | None = None
     waiting: Offer | None = None
+    base_times: BaseTimes | None = None
+    buffer_blocks: int = 0
     started: bool = False

@@ -21,10 +21,13 @@ from sttp.errors import (
 from sttp.measurement import Columns
 from sttp.session import Phase, PublisherConfig, PublisherSession
 from sttp.session.events import (
+    BufferBlockConfirmed,
+    CipherKeysRequested,
     Ended,
     MessageIgnored,
     MetadataRequested,
     ModesDefined,
+    NotificationConfirmed,
     ProcessingIntervalRequested,
     StreamingStarted,
     SubscribeRequested,
@@ -221,10 +224,11 @@ def test_compact_without_the_tssc_bits() -> None:
     modes = OperationalModes(flags=ModeFlags.EVERYTHING_COMPRESSED & ~ModeFlags.TSSC)
     session = streaming(modes)
     session.send_measurements(columns(1.0))
-    _, packet = replies(session, modes)
+    _, base_times, packet = replies(session, modes)
+    assert isinstance(base_times, responses.UpdateBaseTimes)
     assert isinstance(packet, responses.DataPacket)
     assert packet.flags == DataPacketFlags.COMPACT
-    assert len(packet.body) == 17
+    assert len(packet.body) == 13
 
 
 def test_compact_without_time() -> None:
@@ -367,7 +371,7 @@ def test_synchronized_is_answered_with_failed() -> None:
 
 @pytest.mark.parametrize(
     "declined",
-    [commands.RotateCipherKeys(), commands.GetPrimaryMetadataSchema(), commands.GetSignalSelectionSchema(),
+    [commands.GetPrimaryMetadataSchema(), commands.GetSignalSelectionSchema(),
      commands.PublishCommandMeasurements(payload=b"\0\0\0\0")],
     ids=lambda command: type(command).__name__,
 )  # fmt: skip
@@ -383,7 +387,6 @@ def test_what_is_not_offered_is_answered_with_failed(declined: commands.AnyComma
 @pytest.mark.parametrize(
     "ignored",
     [commands.UnknownCommand(code=0x60, payload=b"abc"), commands.UnknownCommand(code=0xFF, payload=b""),
-     commands.ConfirmNotification(hash=b"1234"), commands.ConfirmBufferBlock(sequence=1),
      commands.ConfirmUpdateBaseTimes(), commands.ConfirmUpdateCipherKeys()],
     ids=lambda command: type(command).__name__,
 )  # fmt: skip
@@ -539,3 +542,92 @@ def test_nothing_to_send_for_an_empty_batch() -> None:
     session = streaming()
     session.send_measurements(Columns.empty())
     assert session.data_to_send() == []
+
+
+def test_notifications_and_their_confirmation() -> None:
+    session = ready()
+    digest = session.send_notification("Maintenance at noon.")
+    (notice,) = replies(session)
+    assert notice == responses.Notify(hash=digest, text="Maintenance at noon.")
+    assert session.send_notification("Maintenance is over.") != digest
+    say(session, commands.ConfirmNotification(hash=digest))
+    assert session.events() == [NotificationConfirmed(hash=digest)]
+    with pytest.raises(UsageError, match="has not defined"):
+        PublisherSession(now=0).send_notification("too early")
+
+
+def test_buffer_blocks_are_numbered_by_subscription_and_name_their_cache() -> None:
+    session = streaming()
+    assert session.send_buffer_block(1, b"first") == 0
+    assert session.send_buffer_block(2, b"second", confirm=False) == 1
+    first, second = replies(session)
+    wanted = responses.BufferBlockFlags.REQUIRE_CONFIRMATION
+    assert first == responses.BufferBlock(sequence=0, flags=wanted, signal_index=1, payload=b"first")
+    assert second == responses.BufferBlock(sequence=1, signal_index=2, payload=b"second")
+    say(session, commands.ConfirmBufferBlock(sequence=0))
+    assert session.events() == [BufferBlockConfirmed(sequence=0)]
+    session.change_signals(cache(2))
+    say(session, commands.ConfirmUpdateSignalIndexCache())
+    session.data_to_send()
+    session.send_buffer_block(0, b"third")
+    (third,) = replies(session)
+    assert isinstance(third, responses.BufferBlock)
+    assert (third.sequence, third.flags) == (2, wanted | responses.BufferBlockFlags.CACHE_INDEX)
+    for index in (-1, 2):
+        with pytest.raises(UsageError, match="no signal in force"):
+            session.send_buffer_block(index, b"")
+
+
+def test_cipher_keys_are_asked_for_and_rotated() -> None:
+    session = streaming()
+    say(session, commands.RotateCipherKeys(), commands.UpdateProcessingInterval(milliseconds=1))
+    assert session.events() == [CipherKeysRequested()]
+    session.rotate_cipher_keys()
+    first, success, behind = replies(session)
+    assert isinstance(first, responses.UpdateCipherKeys)
+    assert first.active == 0
+    assert success == responses.Succeeded(command=Command.ROTATE_CIPHER_KEYS, text="New cipher keys established.")
+    assert isinstance(behind, responses.Succeeded)
+    assert behind.command == Command.UPDATE_PROCESSING_INTERVAL
+
+    session.rotate_cipher_keys()  # the application may do so unasked
+    (second,) = replies(session)
+    assert isinstance(second, responses.UpdateCipherKeys)
+    assert second.active == 1
+    assert (second.odd_key, second.odd_iv) == (first.odd_key, first.odd_iv)
+    assert second.even_key != first.even_key
+
+    session.rotate_cipher_keys()
+    (third,) = replies(session)
+    assert isinstance(third, responses.UpdateCipherKeys)
+    assert (third.active, third.even_key) == (0, second.even_key)
+    assert third.odd_key != second.odd_key
+
+
+def test_cipher_keys_can_be_refused() -> None:
+    session = ready()
+    say(session, commands.RotateCipherKeys())
+    session.refuse_cipher_keys("use TLS")
+    assert replies(session) == [responses.Failed(command=Command.ROTATE_CIPHER_KEYS, text="use TLS")]
+    with pytest.raises(UsageError, match="no unanswered CipherKeysRequested"):
+        session.refuse_cipher_keys("again")
+
+
+def test_the_end_of_a_replay() -> None:
+    session = streaming()
+    session.complete_processing("archive")
+    assert replies(session) == [responses.ProcessingComplete(text="archive")]
+    with pytest.raises(UsageError, match="signals are in force"):
+        ready().complete_processing()
+
+
+@pytest.mark.parametrize("flags", [ModeFlags(0), ModeFlags.EVERYTHING_COMPRESSED])
+def test_values_that_are_not_a_number_are_left_out_on_request(flags: ModeFlags) -> None:
+    modes = OperationalModes(flags=flags)
+    session = streaming(modes, "filterExpression={x}; requestNaNValueFilter=1")
+    session.send_measurements(columns(np.nan, np.nan, np.nan))
+    assert replies(session, modes) == []
+    session.send_measurements(columns(1.0, np.nan, np.inf))
+    *_, packet = replies(session, modes)
+    assert isinstance(packet, responses.DataPacket)
+    assert packet.count == 2

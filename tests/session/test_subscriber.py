@@ -26,6 +26,9 @@ from sttp.session import Phase, SubscriberConfig, SubscriberSession
 from sttp.session.events import (
     BaseTimesUpdated,
     BufferBlockReceived,
+    CipherKeysUpdated,
+    CommandFailed,
+    CommandSucceeded,
     ConfigurationChanged,
     DataStarts,
     Ended,
@@ -43,6 +46,7 @@ from sttp.session.events import (
     UserResponseReceived,
 )
 from sttp.wire import commands, responses
+from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.compact import TimeFormat, write_compact
 from sttp.wire.frame import FrameReader
 from sttp.wire.responses import BufferBlockFlags
@@ -441,7 +445,7 @@ def test_other_responses_arrive_as_events() -> None:
         responses.BufferBlock(
             sequence=0, flags=BufferBlockFlags.REQUIRE_CONFIRMATION, signal_index=1, payload=b"HELLO"
         ),
-        responses.BufferBlock(sequence=1, signal_index=1, payload=b"quiet"),
+        responses.BufferBlock(sequence=1, signal_index=7, payload=b"quiet"),
         responses.UserResponse(number=1, command=0xD1, payload=b"ok"),
         responses.NoOP(),
     )
@@ -451,8 +455,8 @@ def test_other_responses_arrive_as_events() -> None:
         ProcessingCompleted(text="done"),
         ConfigurationChanged(),
         NotificationReceived(text="hi"),
-        BufferBlockReceived(sequence=0, signal_index=1, payload=b"HELLO"),
-        BufferBlockReceived(sequence=1, signal_index=1, payload=b"quiet"),
+        BufferBlockReceived(sequence=0, signal=signals(3)[1], payload=b"HELLO"),
+        BufferBlockReceived(sequence=1, signal=None, payload=b"quiet"),
         UserResponseReceived(number=1, command=0xD1, payload=b"ok"),
     ]
     assert said(session) == [
@@ -466,8 +470,6 @@ def test_other_responses_arrive_as_events() -> None:
     [
         responses.UnknownResponse(code=0x77, payload=b"abc"),
         responses.UnknownResponse(code=0x00),
-        responses.UnknownResponse(code=0x80, command=0x99, payload=b"?"),
-        responses.Failed(command=Command.ROTATE_CIPHER_KEYS, text="no"),
         responses.Succeeded(command=Command.CONNECT, text=""),
     ],
     ids=str,
@@ -480,17 +482,51 @@ def test_what_means_nothing_is_reported(response: responses.AnyResponse) -> None
     assert not session.ended
 
 
-def test_encrypted_payloads_are_not_supported_and_that_is_said() -> None:
+def test_answers_to_other_commands_are_told() -> None:
     session = streaming()
-    keys = responses.UpdateCipherKeys(
-        active=0, even_key=bytes(32), even_iv=bytes(16), odd_key=bytes(32), odd_iv=bytes(16)
+    hear(
+        session,
+        responses.Failed(command=Command.ROTATE_CIPHER_KEYS, text="no"),
+        responses.Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="as you like"),
+        responses.UnknownResponse(code=0x80, command=0x99, payload=b"?"),
     )
-    hear(session, compact(columns(1.0)), keys, compact(columns(2.0)))
-    received, end = session.events()
-    assert isinstance(received, MeasurementsReceived)
-    assert len(received.columns.value) == 1
+    assert session.events() == [
+        CommandFailed(command=Command.ROTATE_CIPHER_KEYS, reason="no"),
+        CommandSucceeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="as you like"),
+        CommandSucceeded(command=0x99, text="?"),
+    ]
+
+
+def test_encrypted_payloads_are_decrypted_and_a_wrong_key_ends_the_session() -> None:
+    even, odd = CipherKey.fresh(), CipherKey.fresh()
+    keys = responses.UpdateCipherKeys(active=1, even_key=even.key, even_iv=even.iv, odd_key=odd.key, odd_iv=odd.iv)
+    cipher = DataCipher()
+    cipher.keys, cipher.active = (even, odd), 1
+    secret = responses.write_response(compact(columns(2.0)), MODES, cipher)
+    session = streaming()
+    hear(session, compact(columns(1.0)), keys)
+    session.receive_data(secret, now=0)
+    plain, updated, decrypted = session.events()
+    assert isinstance(plain, MeasurementsReceived)
+    assert updated == CipherKeysUpdated(active=1)
+    assert isinstance(decrypted, MeasurementsReceived)
+    assert decrypted.columns.value.tolist() == [2.0]
+    hear(session, compact(columns(3.0)))
+    assert isinstance(end_of(session), MessageError)
+
+
+def test_buffer_blocks_are_inflated_up_to_a_limit() -> None:
+    session = streaming(SubscriberConfig(limits=Limits(buffer_block=1000)))
+    for size in (1000, 1001):
+        block = responses.BufferBlock(
+            sequence=0, flags=BufferBlockFlags.COMPRESSED, signal_index=0, payload=gzip.compress(bytes(size))
+        )
+        hear(session, block)
+    inflated, end = session.events()
+    assert isinstance(inflated, BufferBlockReceived)
+    assert inflated.payload == bytes(1000)
     assert isinstance(end, Ended)
-    assert "TLS" in str(end.error)
+    assert isinstance(end.error, LimitError)
 
 
 def test_base_times_are_used() -> None:
