@@ -1,4 +1,4 @@
-"""Write the parts of the reference that follow from the code: the state table and the command line.
+"""Write the parts of the reference that follow from the code: state table and its picture, tolerances, command line.
 
 Each page has prose above a marker line, which people write; what stands below it is written here. The pages are
 kept in the repository, and `tests/test_docs.py` fails when one is out of date. Run: `python docs/generate.py`.
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import typer.main
+from state_diagram import state_diagram
 
 from sttp import cli
 from sttp.codes import Command, Response, Role, is_user_command, is_user_response
 from sttp.session.conversation import TOLERATED, TRANSITIONS, Kind, Phase, kind_name
+from sttp.tolerances import DEFAULT_TOLERANCES, TABLE
 
 MARKER = "<!-- docs/generate.py writes what follows -->\n"
 _ANSWERS = (Response.SUCCEEDED, Response.FAILED)
 REFERENCE = Path(__file__).parent / "reference"
+DIAGRAM = Path(__file__).parent / "_static" / "state-table.svg"
 
 
 def state_table() -> Iterator[str]:
@@ -48,6 +51,24 @@ def state_table() -> Iterator[str]:
                 ("Who", "says", "why it is tolerated"),
                 ((role.value, _kinds(kinds), why) for (role, why), kinds in tolerated.items()),
             )
+
+
+def tolerances() -> Iterator[str]:
+    """Every switch with the peer that needs it."""
+    yield from _table(
+        ("Switch", "default", "peer", "versions", "sections", "what the peer does, and what the switch makes of it"),
+        (
+            (
+                f"`{name}`",
+                "on" if getattr(DEFAULT_TOLERANCES, name) else "off",
+                departure.peer,
+                departure.version,
+                departure.clause,
+                departure.reason,
+            )
+            for name, departure in TABLE.items()
+        ),
+    )
 
 
 def command_line() -> Iterator[str]:
@@ -121,7 +142,11 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
         yield "\n"
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"state-table.md": state_table, "command-line.md": command_line}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "state-table.md": state_table,
+    "tolerances.md": tolerances,
+    "command-line.md": command_line,
+}
 
 
 def page(name: str) -> str:
@@ -130,6 +155,12 @@ def page(name: str) -> str:
     return f"{prose}{marker}\n{''.join(PAGES[name]()).rstrip()}\n"
 
 
+def diagram() -> str:
+    """The picture as it should be."""
+    return "\n".join(state_diagram()) + "\n"
+
+
 if __name__ == "__main__":
     for each in PAGES:
         (REFERENCE / each).write_text(page(each), encoding="utf-8")
+    DIAGRAM.write_text(diagram(), encoding="utf-8")

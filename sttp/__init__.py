@@ -16,10 +16,14 @@ from sttp.errors import (
 )
 from sttp.measurement import Columns, Measurement, MeasurementBatch, Signal, SignalTable
 from sttp.metadata import DeviceRecord, MeasurementRecord, Metadata, PhasorRecord
+from sttp.peer_events import PeerEvent
 from sttp.publisher import Publisher
 from sttp.queues import Overflow
+from sttp.session.config import PublisherConfig, SubscriberConfig
 from sttp.statistics import PublisherStatistics, SubscriberStatistics
 from sttp.subscriber import EVERYTHING, Encoding, Subscriber
+from sttp.tolerances import Peer, Tolerances, tolerances_for
+from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = [
     "EVERYTHING",
@@ -36,10 +40,13 @@ __all__ = [
     "MetadataError",
     "Overflow",
     "OverrunError",
+    "Peer",
+    "PeerEvent",
     "PhasorRecord",
     "PluginError",
     "ProtocolError",
     "Publisher",
+    "PublisherConfig",
     "PublisherStatistics",
     "RefusedError",
     "STTPError",
@@ -47,7 +54,11 @@ __all__ = [
     "SignalTable",
     "StateFlags",
     "Subscriber",
+    "SubscriberConfig",
     "SubscriberStatistics",
+    "SubscriptionOptions",
+    "Tolerances",
     "TransportError",
     "UsageError",
+    "tolerances_for",
 ]

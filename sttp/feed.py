@@ -15,9 +15,12 @@ from sttp.catalogue import Catalogue
 from sttp.connection import Connection
 from sttp.errors import FilterError, OverrunError, STTPError
 from sttp.measurement import MeasurementBatch, SignalTable
+from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
 from sttp.session.config import PublisherConfig
+from sttp.session.conversation import Phase
 from sttp.session.events import (
+    CipherKeysRequested,
     MessageIgnored,
     MetadataRequested,
     ModesDefined,
@@ -30,6 +33,7 @@ from sttp.session.publisher import PublisherSession
 from sttp.statistics import Tally
 from sttp.transport.links import Link
 from sttp.wire.signal_index_cache import SignalIndexCache
+from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = ["Feed"]
 
@@ -49,6 +53,7 @@ class Feed:
         queue_limit: most measurements that wait for this subscriber.
         overflow: what happens to more.
         tally: where to count.
+        events: where the rest goes that an application might want to know.
         changed: called when the subscription begins or ends.
     """
 
@@ -61,11 +66,14 @@ class Feed:
         queue_limit: int,
         overflow: Overflow,
         tally: Tally,
+        events: PeerEvents[PublisherEvent],
         changed: Callable[[], None],
     ) -> None:
         self._link = link
         self._catalogue = catalogue
         self._tally = tally
+        self._events = events
+        self._filter_expression = ""
         self._changed = changed
         self._subscriber_id = uuid4()
         self._session = PublisherSession(config, now=monotonic())
@@ -74,6 +82,7 @@ class Feed:
             link.stream, self._session, self._handle, supply=self._supply, tally=tally
         )
         self._routes: dict[int, _Route] = {}
+        self._offered = SignalTable.of(())
 
     @property
     def peer(self) -> str:
@@ -101,6 +110,27 @@ class Feed:
     def refuse(self, reason: str) -> None:
         """Answer the connection as a whole with Failed."""
         self._session.refuse_connection(reason)
+        self._connection.wake()
+
+    def follow(self) -> None:
+        """Tell the subscriber that the catalogue has changed, and hand its subscription over to what it selects now."""
+        if self._session.ended or self._session.modes is None:
+            return
+        self._session.send_configuration_changed()
+        if self._session.phase in (Phase.OFFERED, Phase.STREAMING):
+            signals = self._reselect()
+            if signals != self._offered:
+                _log.info("%s: handed over to %d signals", self.peer, len(signals))
+                self._session.change_signals(self._cache(signals))
+        self._connection.wake()
+
+    @property
+    def session(self) -> PublisherSession:
+        """The session, for intents; call `wake` after them."""
+        return self._session
+
+    def wake(self) -> None:
+        """Say that the session has something to send."""
         self._connection.wake()
 
     # --- measurements
@@ -164,7 +194,9 @@ class Feed:
             case MetadataRequested():
                 await self._send_metadata(event.filter_expression)
             case SubscribeRequested():
-                self._subscribe(event.options.filter_expression)
+                self._subscribe(event.options)
+            case CipherKeysRequested():
+                self._session.refuse_cipher_keys("Payloads of this publisher are not encrypted; use TLS.")
             case StreamingStarted():
                 self._link.proved_useful()
                 self._changed()
@@ -174,7 +206,7 @@ class Feed:
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)
             case _:
-                _log.debug("%s: %s", self.peer, event)
+                self._events.put(self.peer, event)
         self._connection.wake()
 
     async def _send_metadata(self, filter_expression: str) -> None:
@@ -188,15 +220,37 @@ class Feed:
             self._link.proved_useful()
             self._session.send_metadata(document)
 
-    def _subscribe(self, filter_expression: str) -> None:
+    def _subscribe(self, options: SubscriptionOptions) -> None:
+        if options.start_time is not None or options.stop_time is not None:
+            self._refuse_subscription("This publisher has no archive: it cannot serve a time in the past.")
+            return
         try:
-            signals = self._catalogue().select(filter_expression)
+            signals = self._catalogue().select(options.filter_expression)
         except FilterError as error:
-            _log.info("%s: subscription refused: %s", self.peer, error)
-            self._session.refuse_subscription(str(error))
+            self._refuse_subscription(str(error))
         else:
             _log.info("%s: subscribed to %d signals", self.peer, len(signals))
-            self._session.accept_subscription(SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals))
+            self._filter_expression = options.filter_expression
+            self._session.accept_subscription(self._cache(signals))
+
+    def _refuse_subscription(self, reason: str) -> None:
+        _log.info("%s: subscription refused: %s", self.peer, reason)
+        self._session.refuse_subscription(reason)
+
+    def _cache(self, signals: SignalTable) -> SignalIndexCache:
+        self._offered = signals
+        return SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals)
+
+    def _reselect(self) -> SignalTable:
+        """What the subscription selects from the catalogue as it is now."""
+        catalogue = self._catalogue()
+        try:
+            return catalogue.select(self._filter_expression)
+        except FilterError as error:
+            # it names something that is gone: what it had keeps coming, as far as it is still there
+            _log.warning("%s: its subscription cannot be followed: %s", self.peer, error)
+            there = self._offered.route_to(catalogue.metadata.signals)
+            return catalogue.metadata.signals.select(there[there >= 0].astype(np.intp))
 
 
 class _Route:

@@ -13,6 +13,7 @@ from sttp.connection import Connection
 from sttp.errors import MetadataError, OverrunError, RefusedError, STTPError, TransportError
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
+from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue
 from sttp.session.config import SubscriberConfig
 from sttp.session.events import (
@@ -21,6 +22,7 @@ from sttp.session.events import (
     MessageIgnored,
     MetadataReceived,
     MetadataRefused,
+    NotificationReceived,
     PacketDropped,
     SignalsChanged,
     SubscriberEvent,
@@ -46,8 +48,10 @@ class Intake:
     Args:
         link: where the publisher is.
         options: what to subscribe to; None for nothing.
+        with_metadata: whether to ask for metadata first, so that signals have tags.
         config: for the session.
         queue: where its measurements go.
+        events: where the rest goes that an application might want to know.
         tally: where to count.
         metadata_changed: called with each new metadata.
     """
@@ -57,19 +61,26 @@ class Intake:
         link: Link,
         *,
         options: SubscriptionOptions | None,
+        with_metadata: bool,
         config: SubscriberConfig,
         queue: BatchQueue,
+        events: PeerEvents[SubscriberEvent],
         tally: Tally,
         metadata_changed: Callable[[Metadata], None],
     ) -> None:
         self._link = link
         self._options = options
+        self._with_metadata = with_metadata
         self._config = config
         self._queue = queue
+        self._events = events
         self._tally = tally
         self._metadata_changed = metadata_changed
         self._metadata = Metadata()
+        # who waits for the answer to each MetadataRefresh and to each Subscribe; None for nobody
         self._requests: deque[asyncio.Future[Metadata] | None] = deque()
+        self._subscriptions: deque[asyncio.Future[None] | None] = deque()
+        self._subscribed = False
         self._named: list[tuple[SignalTable, SignalTable]] = []
         self._complained: set[str] = set()
         self._session = SubscriberSession(config, now=monotonic())
@@ -89,20 +100,49 @@ class Intake:
 
     async def run(self) -> STTPError | None:
         """Take from the publisher until it is gone; return why."""
-        if self._options is not None:
+        if self._with_metadata and self._options is not None:
             self._refresh(None, "")
+        else:
+            self._subscribe_at_first()
         try:
             return await self._connection.run()
         finally:
-            lost = TransportError(f"{self._link.stream.peer}: the connection ended before the metadata came")
-            while self._requests:
-                request = self._requests.popleft()
+            lost = TransportError(f"{self._link.stream.peer}: the connection ended before the answer came")
+            for request in (*self._requests, *self._subscriptions):
                 if request is not None and not request.done():
                     request.set_exception(lost)
 
     def close(self) -> None:
         """End the session in order; `run` returns soon."""
         self._session.close()
+        self._connection.wake()
+
+    @property
+    def session(self) -> SubscriberSession:
+        """The session, for intents; call `wake` after them."""
+        return self._session
+
+    def wake(self) -> None:
+        """Say that the session has something to send."""
+        self._connection.wake()
+
+    async def subscribe(self, options: SubscriptionOptions) -> None:
+        """Ask for these signals instead of those before, and wait for the answer.
+
+        Raises:
+            RefusedError: the publisher refused; what was subscribed before stays so.
+            TransportError: the connection ended before it answered.
+        """
+        self._options = options
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._subscribe(answer)
+        await answer
+
+    def unsubscribe(self) -> None:
+        """Ask for no more measurements. The connection stays."""
+        self._options = None
+        self._subscribed = True
+        self._session.unsubscribe()
         self._connection.wake()
 
     async def request_metadata(self, filter_expression: str) -> Metadata:
@@ -135,19 +175,24 @@ class Intake:
             case SubscriptionAccepted():
                 self._link.proved_useful()
                 _log.info("%s: %s", self.publisher, event.text or "subscribed")
+                self._subscription_answered(None)
             case SubscriptionRefused():
-                self.refused = RefusedError(event.reason, what="subscription")
-                self.close()
+                self._subscription_answered(RefusedError(event.reason, what="subscription"))
             case ConfigurationChanged():
-                self._refresh(None, "")
+                self._events.put(self.publisher, event)
+                if self._with_metadata:
+                    self._refresh(None, "")
             case PacketDropped():
                 self._tally.gaps += 1
                 self._tally.dropped += event.count
                 self._complain(event.reason)
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.publisher, event.message, event.reason)
+            case NotificationReceived():
+                _log.info("%s: notification: %s", self.publisher, event.text)
+                self._events.put(self.publisher, event)
             case _:
-                _log.debug("%s: %s", self.publisher, event)
+                self._events.put(self.publisher, event)
         self._connection.wake()
 
     async def _take(self, event: MeasurementsReceived) -> None:
@@ -207,18 +252,39 @@ class Intake:
         if request is None:
             if isinstance(answer, RefusedError):
                 _log.warning("%s: %s", self.publisher, answer)
-            self._subscribe()
+            self._subscribe_at_first()
         elif not request.done():
             if isinstance(answer, Metadata):
                 request.set_result(answer)
             else:
                 request.set_exception(answer)
 
-    def _subscribe(self) -> None:
+    # --- subscription
+
+    def _subscribe_at_first(self) -> None:
         """Subscribe, once the metadata has come or will not come."""
-        if self._options is not None and not self._session.ended:
-            self._session.subscribe(self._options)
-            self._options = None
+        if not self._subscribed and self._options is not None and not self._session.ended:
+            self._subscribe(None)
+
+    def _subscribe(self, answer: asyncio.Future[None] | None) -> None:
+        assert self._options is not None
+        self._subscribed = True
+        self._session.subscribe(self._options)
+        self._subscriptions.append(answer)
+        self._connection.wake()
+
+    def _subscription_answered(self, refused: RefusedError | None) -> None:
+        # gsfapi may also report success unasked, when rights have changed (4.5)
+        answer = self._subscriptions.popleft() if self._subscriptions else None
+        if answer is None:
+            if refused is not None:
+                self.refused = refused
+                self.close()
+        elif not answer.done():
+            if refused is None:
+                answer.set_result(None)
+            else:
+                answer.set_exception(refused)
 
 
 _MOST_COMPLAINTS: Final = 20

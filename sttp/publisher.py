@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
+from uuid import UUID
 
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
@@ -14,8 +16,10 @@ from sttp.errors import EndpointError, STTPError, UsageError
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
+from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import Overflow
 from sttp.session.config import PublisherConfig
+from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
 from sttp.transport.endpoint import open_links, parse_endpoint
 from sttp.transport.links import Link, Links, RedialPolicy
@@ -81,6 +85,7 @@ class Publisher:
         self._tasks = asyncio.TaskGroup()
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
+        self._events: PeerEvents[PublisherEvent] = PeerEvents()
         self._subscribed = asyncio.Event()
         self._error: STTPError | None = None
         self._tally = Tally()
@@ -114,6 +119,7 @@ class Publisher:
     ) -> None:
         self._closing = True
         await self._close_links()
+        self._events.close()
         for feed in self._feeds:
             feed.close()
         with suppress(TimeoutError):
@@ -170,6 +176,81 @@ class Publisher:
             if feed.active:
                 await feed.publish(batch)
 
+    async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
+        """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
+
+        Of what nobody takes, the newest thousand are kept.
+        """
+        async for event in self._events:
+            yield event
+
+    # --- other intents
+
+    def change_metadata(self, metadata: Metadata) -> None:
+        """Publish something else from now on.
+
+        Every subscriber is told, and its subscription follows: its filter expression is evaluated anew, signals that
+        are gone leave, new ones come, and those that stay flow on without a gap. Batches may still be built with the
+        signals of before; signals are told apart by their IDs.
+
+        Args:
+            metadata: what there is to publish from now on.
+        """
+        self._catalogue = Catalogue(metadata)
+        for feed in tuple(self._feeds):
+            feed.follow()
+
+    def notify(self, text: str) -> None:
+        """Send a notice for people to every subscriber (wire.md 7.5). Confirmations are among the `events`.
+
+        Raises:
+            UsageError: the peers are configured not to get any; see `core_responses_only` in `sttp.tolerances`.
+        """
+        for feed in self._ready():
+            feed.session.send_notification(text)
+            feed.wake()
+
+    def send_buffer_block(self, signal_id: UUID, payload: bytes) -> None:
+        """Send bytes that belong to a signal to everyone who has subscribed to it (wire.md 7.6).
+
+        Only where subscribers are known to read buffer blocks: cppapi's unsubscribes. Confirmations are among the
+        `events`.
+
+        Args:
+            signal_id: which signal.
+            payload: the bytes, at most a few megabytes.
+
+        Raises:
+            UsageError: the peers are configured not to get any; see `core_responses_only` in `sttp.tolerances`.
+        """
+        for feed in self._ready():
+            signals = feed.session.signals
+            index = None if signals is None else signals.index_of.get(signal_id)
+            if index is not None:
+                feed.session.send_buffer_block(index, payload)
+                feed.wake()
+
+    def send_user_response(self, number: int, payload: bytes, *, command: int, subscriber: str) -> None:
+        """Send an application's own response (wire.md 7.11).
+
+        Args:
+            number: 0 to 15.
+            payload: raw bytes.
+            command: number of the user command that it answers, 0 to 15.
+            subscriber: who sent the command: `peer` of the event that brought it.
+
+        Raises:
+            UsageError: a number out of range, or that subscriber is no longer connected.
+        """
+        meant = [feed for feed in self._ready() if feed.peer == subscriber]
+        if not meant:
+            raise UsageError(f"the subscriber {subscriber} is not connected")
+        meant[0].session.send_user_response(number, payload, command=command)
+        meant[0].wake()
+
+    def _ready(self) -> list[Feed]:
+        return [feed for feed in self._feeds if feed.session.modes is not None and not feed.session.ended]
+
     async def wait_for_subscription(self) -> None:
         """Wait until measurements flow to at least one subscriber.
 
@@ -206,6 +287,7 @@ class Publisher:
                 queue_limit=self._queue_limit,
                 overflow=self._overflow,
                 tally=self._tally,
+                events=self._events,
                 changed=self._update,
             )
             if len(self._feeds) >= self._max_connections:

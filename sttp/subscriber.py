@@ -16,8 +16,10 @@ from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, Usa
 from sttp.intake import Intake
 from sttp.measurement import MeasurementBatch
 from sttp.metadata import Metadata
+from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import BatchQueue, Overflow
 from sttp.session.config import SubscriberConfig
+from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
 from sttp.transport.endpoint import open_links, parse_endpoint
 from sttp.transport.links import Link, Links, RedialPolicy
@@ -32,6 +34,7 @@ EVERYTHING: Final = "FILTER ActiveMeasurements WHERE True"
 
 _REDIAL: Final = RedialPolicy()
 _CONFIG: Final = SubscriberConfig()
+_OPTIONS: Final = SubscriptionOptions()
 
 QUEUE_LIMIT: Final = 1_000_000
 """Measurements that may wait for the application: 20 MB of columns."""
@@ -62,8 +65,11 @@ class Subscriber:
 
     Args:
         url: the endpoint.
-        filter: filter expression that selects the signals; None to subscribe to nothing.
+        filter: filter expression that selects the signals; None to subscribe to nothing, or not yet.
         encoding: how measurements are to be encoded. The publisher may choose another one; all are understood.
+        options: what else is asked of the publisher, such as compact times in milliseconds; its filter does not count.
+        with_metadata: ask for the metadata first. Without it the first measurements come sooner, and signals have no
+            tags.
         overflow: what happens to measurements that the application does not take in time.
         queue_limit: most measurements that wait for the application.
         max_publishers: most publishers at once, where this end listens; further ones are turned away.
@@ -81,6 +87,8 @@ class Subscriber:
         *,
         filter: str | None = EVERYTHING,  # noqa: A002 - the word that users have for it
         encoding: Encoding = Encoding.TSSC,
+        options: SubscriptionOptions = _OPTIONS,
+        with_metadata: bool = True,
         overflow: Overflow = Overflow.WAIT,
         queue_limit: int = QUEUE_LIMIT,
         max_publishers: int = 1,
@@ -88,13 +96,14 @@ class Subscriber:
         config: SubscriberConfig = _CONFIG,
     ) -> None:
         self._endpoint = parse_endpoint(url)
-        self._options = None if filter is None else SubscriptionOptions(filter_expression=filter)
-        if self._options is not None:
-            self._options.to_connection_string()  # complain now of what cannot be sent
+        self._unfiltered = options
+        self._options = None if filter is None else self._selecting(filter)
+        self._with_metadata = with_metadata
         self._config = replace(config, modes=replace(config.modes, flags=_flags(config.modes.flags, encoding)))
         self._max_publishers = max_publishers
         self._redial = redial
         self._queue = BatchQueue(queue_limit, overflow)
+        self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
         self._intakes: set[Intake] = set()
@@ -124,6 +133,7 @@ class Subscriber:
             await self._links.close()
         self._queue.close()
         self._queue.clear()
+        self._events.close()
         for intake in self._intakes:
             intake.close()
         with suppress(TimeoutError):
@@ -167,12 +177,84 @@ class Subscriber:
         Raises:
             RefusedError: this end dials, and the publisher refused the very first subscription.
             EndpointError: the endpoint has turned out to be one that nobody can dial.
-            UsageError: there is no filter expression, so that nothing will ever come.
         """
-        if self._options is None:
-            raise UsageError("this subscriber was made without a filter, so that it subscribes to nothing")
         while (batch := await self._queue.get()) is not None:
             yield batch
+
+    async def events(self) -> AsyncGenerator[PeerEvent[SubscriberEvent], None]:
+        """Iterate over what publishers say besides measurements.
+
+        These are notifications, buffer blocks, user responses, the end of a replay, changes of their configuration and
+        the like. Of what nobody takes, the newest thousand are kept.
+        """
+        async for event in self._events:
+            yield event
+
+    # --- intents
+
+    async def subscribe(self, filter: str) -> None:  # noqa: A002 - as above
+        """Ask for other signals than before, on every connection that is up and on those to come.
+
+        Measurements go on without a gap: the old signals flow until the publisher has handed over to the new ones.
+
+        Args:
+            filter: filter expression that selects the signals.
+
+        Raises:
+            UsageError: the filter expression cannot be sent.
+            RefusedError: a publisher refused; there the earlier subscription stays as it was.
+            TransportError: a connection ended before its publisher answered; the next one will ask for these signals.
+        """
+        self._options = options = self._selecting(filter)
+        await asyncio.gather(*(intake.subscribe(options) for intake in self._intakes))
+
+    def unsubscribe(self) -> None:
+        """Ask for no more measurements, on any connection. Connections stay up; see `subscribe`."""
+        self._options = None
+        for intake in self._intakes:
+            intake.unsubscribe()
+
+    def send_user_command(self, number: int, payload: bytes = b"", *, publisher: str = "") -> None:
+        """Send an application's own command (wire.md 7.11). Its answer, if it has one, is among the `events`.
+
+        Args:
+            number: 0 to 15.
+            payload: raw bytes.
+            publisher: label of the publisher that is meant; empty for every one that is connected.
+
+        Raises:
+            UsageError: a number out of range, or nobody is connected who is meant.
+        """
+        for intake in self._meant(publisher):
+            intake.session.send_user_command(number, payload)
+            intake.wake()
+
+    def update_processing_interval(self, milliseconds: int, *, publisher: str = "") -> None:
+        """Ask for another speed of a replay (wire.md 7.9). The answer is among the `events`.
+
+        Args:
+            milliseconds: per frame; -1 for the default, 0 for as fast as possible.
+            publisher: label of the publisher that is meant; empty for every one that is connected.
+
+        Raises:
+            UsageError: a number that does not fit, or nobody is connected who is meant.
+        """
+        for intake in self._meant(publisher):
+            intake.session.update_processing_interval(milliseconds)
+            intake.wake()
+
+    def _meant(self, publisher: str) -> list[Intake]:
+        meant = [intake for intake in self._intakes if publisher in ("", intake.publisher)]
+        if not meant:
+            raise UsageError(
+                f"no publisher is connected that is called {publisher}" if publisher else "nobody is connected"
+            )
+        return meant
+
+    def _selecting(self, filter_expression: str) -> SubscriptionOptions:
+        options = replace(self._unfiltered, filter_expression=filter_expression)
+        options.to_connection_string()  # complain now of what cannot be sent
+        return options
 
     async def refresh_metadata(self, filter: str = "") -> Metadata:  # noqa: A002 - as above
         """Ask for metadata, as soon as a publisher is connected.
@@ -216,8 +298,10 @@ class Subscriber:
             intake = Intake(
                 link,
                 options=self._options,
+                with_metadata=self._with_metadata,
                 config=self._config,
                 queue=self._queue,
+                events=self._events,
                 tally=self._tally,
                 metadata_changed=self._take_metadata,
             )

@@ -66,11 +66,15 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert _mentioned(name) or _mentioned(f"sttp.{name}")
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "state-table.md"])
+@pytest.mark.parametrize("name", ["command-line.md", "state-table.md", "tolerances.md"])
 def test_generated_pages_are_current(generate: ModuleType, name: str) -> None:
     """The command line page lists every option; the state table page every transition."""
     assert name in generate.PAGES
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == generate.page(name), "run: make docs"
+
+
+def test_the_picture_of_the_state_table_is_current(generate: ModuleType) -> None:
+    assert generate.DIAGRAM.read_text(encoding="utf-8") == generate.diagram(), "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

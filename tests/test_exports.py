@@ -67,10 +67,13 @@ def test_what_sttp_exports() -> None:
         "MetadataError",
         "Overflow",
         "OverrunError",
+        "Peer",
+        "PeerEvent",
         "PhasorRecord",
         "PluginError",
         "ProtocolError",
         "Publisher",
+        "PublisherConfig",
         "PublisherStatistics",
         "RefusedError",
         "STTPError",
@@ -78,9 +81,13 @@ def test_what_sttp_exports() -> None:
         "SignalTable",
         "StateFlags",
         "Subscriber",
+        "SubscriberConfig",
         "SubscriberStatistics",
+        "SubscriptionOptions",
+        "Tolerances",
         "TransportError",
         "UsageError",
+        "tolerances_for",
     ]
 
 

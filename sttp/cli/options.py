@@ -1,4 +1,4 @@
-"""Options that every command has."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from sttp.cli.terminal import show_log
+from sttp.tolerances import DEFAULT_TOLERANCES, Peer, Tolerances, tolerances_for
 
-__all__ = ["Debug"]
+__all__ = ["Debug", "PeerOption", "tolerances_of"]
 
 
 def _debug(wanted: bool) -> bool:
@@ -22,3 +23,14 @@ Debug = Annotated[
     typer.Option("--debug", callback=_debug, help="Log everything, and show tracebacks of errors."),
 ]
 """`--debug`; it acts when it is read."""
+
+PeerOption = Annotated[
+    Peer | None,
+    typer.Option("--peer", help="Put up with what this implementation does differently; see the page on tolerances."),
+]
+"""`--peer`: which implementation is at the other end."""
+
+
+def tolerances_of(peer: Peer | None) -> Tolerances:
+    """The tolerances that an option `--peer` asks for."""
+    return DEFAULT_TOLERANCES if peer is None else tolerances_for(peer)

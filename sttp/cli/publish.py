@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sttp.cli.options import Debug
+from sttp.cli.options import Debug, PeerOption, tolerances_of
 from sttp.cli.pacing import Due, Pace, at_once, at_own_times, at_rate
 from sttp.cli.progress import progress
 from sttp.cli.replay import Replay
@@ -23,6 +23,7 @@ from sttp.measurement import Columns, MeasurementBatch
 from sttp.metadata import Metadata, simulated_metadata
 from sttp.publisher import Publisher
 from sttp.queues import Overflow
+from sttp.session.config import PublisherConfig
 from sttp.statistics import PublisherStatistics
 
 __all__ = ["EXAMPLES", "publish"]
@@ -85,6 +86,7 @@ def publish(
             help="Send N simulated signals, FPS times a second (default 60).",
         ),
     ] = None,
+    peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:
     """Publish the rows of a CSV file, or simulated signals.
@@ -92,19 +94,20 @@ def publish(
     A file waits for the first subscriber, loses nothing, and the command ends when all is delivered. Simulated
     signals are sent on the wall clock until the command is interrupted.
     """
+    config = PublisherConfig(tolerances=tolerances_of(peer))
     if simulate is not None:
         if csv or metadata or rate is not None or loop or now:
             raise UsageError("--simulate goes without --csv, --metadata, --rate, --loop and --now")
-        run(_simulate(urls, simulate))
+        run(_simulate(urls, simulate, config))
     elif csv and metadata:
-        run(_replay(urls, csv, metadata, rate=rate, loop=loop, now=now))
+        run(_replay(urls, csv, metadata, rate=rate, loop=loop, now=now, config=config))
     else:
         raise UsageError("say what to publish: --csv FILE and --metadata FILE, or --simulate N[@FPS]")
 
 
-async def _simulate(urls: list[str], simulation: Simulation) -> None:
+async def _simulate(urls: list[str], simulation: Simulation, config: PublisherConfig) -> None:
     metadata = simulated_metadata(simulation.signals, frames_per_second=simulation.frames_per_second)
-    async with Publisher(*urls, metadata=metadata, overflow=Overflow.DROP_OLDEST) as publisher:
+    async with Publisher(*urls, metadata=metadata, overflow=Overflow.DROP_OLDEST, config=config) as publisher:
         listening(publisher.listening)
         with _watched(publisher):
             async for columns in simulation.frames():
@@ -112,12 +115,21 @@ async def _simulate(urls: list[str], simulation: Simulation) -> None:
 
 
 async def _replay(
-    urls: list[str], csv: Path, metadata_file: Path, *, rate: float | None, loop: bool, now: bool
+    urls: list[str],
+    csv: Path,
+    metadata_file: Path,
+    *,
+    rate: float | None,
+    loop: bool,
+    now: bool,
+    config: PublisherConfig,
 ) -> None:
     metadata = Metadata.from_file(metadata_file)
     replay = Replay(csv, metadata.signals)
     rows = _scheduled(itertools.chain.from_iterable(itertools.repeat(replay) if loop else [replay]), rate)
-    async with Publisher(*urls, metadata=metadata, overflow=Overflow.WAIT, queue_limit=_MOST_IN_FLIGHT) as publisher:
+    async with Publisher(
+        *urls, metadata=metadata, overflow=Overflow.WAIT, queue_limit=_MOST_IN_FLIGHT, config=config
+    ) as publisher:
         listening(publisher.listening)
         with _watched(publisher, lambda: replay.position / replay.size):
             await publisher.wait_for_subscription()

@@ -10,13 +10,14 @@ from typing import Annotated, Final
 import typer
 
 from sttp.cli.formats import Format, lines_of
-from sttp.cli.options import Debug
+from sttp.cli.options import Debug, PeerOption, tolerances_of
 from sttp.cli.progress import progress
 from sttp.cli.run import run
 from sttp.cli.tally import Tally
 from sttp.cli.terminal import announce, listening
 from sttp.errors import STTPError
 from sttp.measurement import MeasurementBatch
+from sttp.session.config import SubscriberConfig
 from sttp.subscriber import EVERYTHING, Encoding, Subscriber
 
 __all__ = ["EXAMPLES", "subscribe"]
@@ -53,6 +54,18 @@ def subscribe(
         typer.Option(metavar="S", min=0, help="End after S seconds; with --count, fail if there were fewer by then."),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How measurements are written.")] = Format.TEXT,
+    publishers: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Most publishers at once, where the subscriber listens."),
+    ] = 1,
+    with_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="Ask for the metadata first. Without it data come sooner, and signals have no tags.",
+        ),
+    ] = True,
+    peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:
     """Subscribe, and write the measurements on stdout.
@@ -60,14 +73,20 @@ def subscribe(
     The command goes on until it has what you asked for or is interrupted. A connection that is lost comes back by
     itself. A summary follows on stderr.
     """
-    run(_subscribe(url, filter_expression, encoding, count, seconds, form))
+    subscriber = Subscriber(
+        url,
+        filter=filter_expression,
+        encoding=encoding,
+        with_metadata=with_metadata,
+        max_publishers=publishers,
+        config=SubscriberConfig(tolerances=tolerances_of(peer)),
+    )
+    run(_subscribe(subscriber, count, seconds, form))
 
 
-async def _subscribe(
-    url: str, filter_expression: str, encoding: Encoding, count: int | None, seconds: float | None, form: Format
-) -> None:
+async def _subscribe(subscriber: Subscriber, count: int | None, seconds: float | None, form: Format) -> None:
     tally = Tally(count)
-    async with Subscriber(url, filter=filter_expression, encoding=encoding) as subscriber:
+    async with subscriber:
         if subscriber.listening is not None:
             listening([subscriber.listening])
         watched = form is not Format.NONE and sys.stdout.isatty()

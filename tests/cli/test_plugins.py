@@ -31,4 +31,4 @@ def test_a_plugin_that_was_set_aside_is_told(
     )
     monkeypatch.setattr(plugins, "load_plugins", lambda: found)
     assert main(["plugins"]) == 0
-    assert "set aside: bad of bad-dist 1: ImportError: no\ufffdmodule" in capsys.readouterr().out
+    assert "set aside: bad (bad-dist 1): ImportError: no\ufffdmodule" in capsys.readouterr().out
