@@ -246,9 +246,7 @@ class Subscriber:
     def _meant(self, publisher: str) -> list[Intake]:
         meant = [intake for intake in self._intakes if publisher in ("", intake.publisher)]
         if not meant:
-            raise UsageError(
-                f"no publisher is connected that is called {publisher}" if publisher else "nobody is connected"
-            )
+            raise UsageError(f"no publisher is connected{f' that is called {publisher!r}' if publisher else ''}")
         return meant
 
     def _selecting(self, filter_expression: str) -> SubscriptionOptions:
