@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from captures import COMPACT, GOAPI, NAMES, PYAPI, TO_PUBLISHER, TO_SUBSCRIBER, TSSC, decoded, frames, reads
 from sttp.codes import Command, DataPacketFlags, OperationalModes
 from sttp.errors import ProtocolError
 from sttp.limits import DEFAULT_LIMITS
@@ -20,7 +17,7 @@ from sttp.tolerances import STRICT
 from sttp.wire.commands import AnyCommand, DefineOperationalModes, Subscribe, read_command, write_command
 from sttp.wire.compact import TimeFormat, read_compact
 from sttp.wire.fields import inflate
-from sttp.wire.frame import FrameReader, write_frame
+from sttp.wire.frame import write_frame
 from sttp.wire.responses import (
     AnyResponse,
     DataPacket,
@@ -35,15 +32,7 @@ from sttp.wire.signal_index_cache import read_signal_index_cache, write_signal_i
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscDecoder, read_tssc_payload
 
-FOLDER = Path(__file__).parent / "vectors" / "captures"
-TO_PUBLISHER, TO_SUBSCRIBER = "sub->pub", "pub->sub"
 BEGINNING = 638_396_640_000_000_000
-
-COMPACT = "cppapi-cppapi-compact-reverse"
-TSSC = "cppapi-cppapi-tssc-forward"
-GOAPI = "cppapi-goapi-tssc-forward"
-PYAPI = "pyapi-cppapi-tssc-forward"
-ALL = (COMPACT, TSSC, GOAPI, PYAPI)
 
 SETTLE = ["DefineOperationalModes", "MetadataRefresh"]
 START = ["Subscribe", "ConfirmUpdateSignalIndexCache"]
@@ -71,18 +60,7 @@ RESPONSES = {
 
 def stream(name: str, direction: str) -> list[bytes]:
     """What each read of one direction gave."""
-    lines = (json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
-    return [base64.b64decode(line["data"]) for line in lines if line.get("dir") == direction and "data" in line]
-
-
-def frames(reads: list[bytes]) -> list[bytes]:
-    reader = FrameReader(DEFAULT_LIMITS.response)
-    found = []
-    for data in reads:
-        reader.feed(data)
-        found += [bytes(frame) for frame in reader]
-    assert reader.pending == 0
-    return found
+    return [data for where, data in reads(name) if where == direction]
 
 
 def commands(name: str) -> list[AnyCommand]:
@@ -100,7 +78,7 @@ def responses(name: str) -> Iterator[AnyResponse]:
         yield from read_responses(frame, modes(name))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("direction", [TO_PUBLISHER, TO_SUBSCRIBER])
 def test_frames_do_not_depend_on_the_reads(name: str, direction: str) -> None:
     reads = stream(name, direction)
@@ -111,21 +89,21 @@ def test_frames_do_not_depend_on_the_reads(name: str, direction: str) -> None:
     assert b"".join(write_frame(frame) for frame in expected) == whole
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_in_their_order(name: str) -> None:
     assert sorted(type(command).__name__ for command in commands(name)) == sorted(COMMANDS[name])
     assert [type(command).__name__ for command in commands(name)][:2] == SETTLE
     assert modes(name) == OperationalModes.from_bits(0xC0000222 if name == COMPACT else 0xE0000262)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_are_written_as_they_were(name: str) -> None:
     for frame in frames(stream(name, TO_PUBLISHER)):
         command = read_command(frame, modes(name), STRICT)
         assert write_command(command, modes(name))[4:] == frame
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_responses_in_their_order(name: str) -> None:
     found = list(responses(name))
     control = [type(each).__name__ for each in found if not isinstance(each, DataPacket)]
@@ -145,7 +123,7 @@ def test_responses_are_written_as_they_were(name: str) -> None:
         assert write_response(response, modes(name))[4:] == frame
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_texts(name: str) -> None:
     settled, *subscribed = (each for each in responses(name) if isinstance(each, Succeeded))
     assert settled.command == Command.DEFINE_OPERATIONAL_MODES
@@ -155,7 +133,7 @@ def test_texts(name: str) -> None:
     assert {(each.command, each.text) for each in subscribed} == {(Command.SUBSCRIBE, expected)}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_metadata(name: str) -> None:
     documents = [each.document for each in responses(name) if isinstance(each, Metadata)]
     for document in documents:
@@ -164,7 +142,7 @@ def test_metadata(name: str) -> None:
         assert text.count(b"<MeasurementDetail>") == 25
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_signal_index_caches(name: str) -> None:
     updates = [each for each in responses(name) if isinstance(each, UpdateSignalIndexCache)]
     assert [each.cache_index for each in updates] == {TSSC: [0, 1], PYAPI: [0, 0]}.get(name, [0])
@@ -184,7 +162,7 @@ def test_signal_index_caches(name: str) -> None:
 
 
 def test_only_pyapi_needs_tolerance_for_its_caches() -> None:
-    for name in ALL:
+    for name in NAMES:
         update = next(each for each in responses(name) if isinstance(each, UpdateSignalIndexCache))
         if name == PYAPI:
             with pytest.raises(ProtocolError):
@@ -193,7 +171,7 @@ def test_only_pyapi_needs_tolerance_for_its_caches() -> None:
             read_signal_index_cache(update.image, modes(name), tolerances=STRICT)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_subscription_options(name: str) -> None:
     wanted = [each for each in commands(name) if isinstance(each, Subscribe)]
     for command in wanted:
@@ -212,7 +190,7 @@ def test_subscription_options(name: str) -> None:
         assert SubscriptionOptions.from_connection_string(options.to_connection_string()) == options
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_measurements_are_those_that_the_subscriber_saw(name: str) -> None:
     found = list(responses(name))
     update = next(each for each in found if isinstance(each, UpdateSignalIndexCache))
@@ -227,16 +205,14 @@ def test_measurements_are_those_that_the_subscriber_saw(name: str) -> None:
             else:
                 parts.append(read_compact(packet.body, packet.count, TimeFormat(milliseconds=True), None))
     columns = Columns.concatenate(parts)
-    with (FOLDER / "frames60-signals25.decoded.csv").open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    ids = [UUID(row["signal_id"]) for row in rows]
-    assert [signals[index].signal_id for index in columns.signal_index.tolist()] == ids
-    assert columns.ticks.tolist() == [int(row["timestamp_ticks"]) for row in rows]
-    assert columns.flags.tolist() == [int(row["flags"]) for row in rows]
-    np.testing.assert_array_equal(columns.value, np.array([float(row["value"]) for row in rows], np.float32))
+    ids, ticks, flags, values = zip(*decoded(), strict=True)
+    assert [signals[index].signal_id for index in columns.signal_index.tolist()] == list(ids)
+    assert columns.ticks.tolist() == list(ticks)
+    assert columns.flags.tolist() == list(flags)
+    np.testing.assert_array_equal(columns.value, np.array(values, np.float32))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_distinct_frame_cut_at_every_byte(name: str) -> None:
     settled = modes(name)
     for frame in frames(stream(name, TO_PUBLISHER)):
