@@ -28,6 +28,11 @@ class PublishingProcess:
         self._process = process
         self._said: list[str] = []
 
+    @property
+    def pid(self) -> int:
+        """Its process ID."""
+        return self._process.pid
+
     async def listening(self) -> str:
         """The URL that it listens on.
 
