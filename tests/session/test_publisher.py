@@ -11,6 +11,7 @@ from sttp.errors import (
     ClosedError,
     FrameError,
     LimitError,
+    MessageError,
     ProtocolError,
     RefusedError,
     SequenceError,
@@ -631,3 +632,20 @@ def test_values_that_are_not_a_number_are_left_out_on_request(flags: ModeFlags) 
     *_, packet = replies(session, modes)
     assert isinstance(packet, responses.DataPacket)
     assert packet.count == 2
+
+
+def test_a_bad_command_that_waited_ends_the_session_when_its_turn_comes() -> None:
+    session = ready()
+    say(session, commands.MetadataRefresh(), commands.UnknownCommand(code=Command.CONFIRM_NOTIFICATION, payload=b"1"))
+    assert not session.ended
+    session.send_metadata(b"<x/>")
+    assert [type(reply) for reply in replies(session)] == [responses.Metadata]
+    assert isinstance(end_of(session), MessageError)
+
+
+def test_connect_means_nothing_as_a_command() -> None:
+    session = ready()
+    say(session, commands.UnknownCommand(code=Command.CONNECT))
+    (event,) = session.events()
+    assert isinstance(event, MessageIgnored)
+    assert replies(session) == []

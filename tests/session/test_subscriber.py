@@ -669,3 +669,12 @@ def test_a_live_publisher_is_never_silent() -> None:
     pair.wait(600)
     assert not pair.subscriber.ended
     assert not pair.publisher.ended
+
+
+def test_an_unsubscribe_that_failed_is_an_end_too() -> None:
+    session = streaming()
+    session.unsubscribe()
+    session.subscribe(OPTIONS)
+    session.data_to_send()
+    hear(session, responses.Failed(command=Command.UNSUBSCRIBE, text="not subscribed"))
+    assert [type(command) for command in said(session)] == [commands.Subscribe]

@@ -232,3 +232,25 @@ def test_what_a_subscriber_would_not_survive_is_not_sent(peer: str) -> None:
         with pytest.raises(UsageError, match="would not survive"):
             sends()
     assert not pair.publisher.has_data_to_send
+
+
+def test_a_fence_that_is_refused_is_a_fence_all_the_same() -> None:
+    peer = Cppapi(COMPACT, tolerances_for("cppapi"))
+    peer.subscribe(0, first=1)
+    peer.subscribe(1, first=51)
+    peer.session.events()
+    peer.say(responses.Failed(command=Command.UPDATE_PROCESSING_INTERVAL, text="no"))
+    peer.publish(0)
+    assert peer.received() == [(51, 0)]
+
+
+def test_a_fence_that_tssc_overtook_changes_nothing() -> None:
+    peer = Cppapi(TSSC, tolerances_for("cppapi"))
+    peer.subscribe(0, first=1)
+    peer.offer(1, first=51)
+    peer.offer(0, first=101)
+    peer.session.events()
+    answer = responses.Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="noted")
+    peer.say(answer, answer)
+    peer.publish(0)
+    assert peer.received() == [(101, 0)]
