@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from sttp.errors import STTPError, TransportError
+from sttp.errors import SilenceError, STTPError, TransportError
 from sttp.session.base import Session
 from sttp.session.events import Ended
 from sttp.statistics import Tally
@@ -67,7 +67,8 @@ class Connection(Generic[E]):
             async with asyncio.TaskGroup() as tasks:
                 reading = tasks.create_task(self._read())
                 await self._write()
-                await self._finish(reading)
+                if not isinstance(self._error, SilenceError):  # who says nothing will not end its side either
+                    await self._finish(reading)
                 reading.cancel()
         finally:
             self._idle.set()
