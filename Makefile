@@ -18,12 +18,13 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test properties lint format types docs wheel clean
+.PHONY: help demo test properties firewall lint format types docs wheel clean
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
 	@echo "make properties  the property tests, with many more examples"
+	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make lint        ruff: rules and format"
 	@echo "make format      let ruff put everything in order"
 	@echo "make types       mypy, strict"
@@ -41,6 +42,9 @@ test: $(DONE)/extra-test
 properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."
 	@$(BIN)/pytest --hypothesis-profile=thorough tests/properties $(PYTEST)
+
+firewall: $(DONE)/wheel-installed
+	@$(BIN)/python tests/firewall/scene.py
 
 lint: $(DONE)/group-lint
 	@$(BIN)/ruff check .
