@@ -232,6 +232,10 @@ def test_length_before_a_text_is_a_tolerance() -> None:
     frame = bytes.fromhex("00000020 80 03 0000001A 00000016") + b"Unsubscribe successful"
     assert read(frame) == [Succeeded(command=Command.UNSUBSCRIBE, text="Unsubscribe successful")]
     assert read(frame, tolerances=STRICT) == [Succeeded(command=3, text="\0\0\0\x16Unsubscribe successful")]
+    # a text that happens to begin like a length, but not like its own, is left alone
+    for other in (0x15, 0x17):
+        frame = bytes.fromhex(f"00000020 80 03 0000001A 000000{other:02X}") + b"Unsubscribe successful"
+        assert read(frame) == [Succeeded(command=3, text=f"\0\0\0{other:c}Unsubscribe successful")]
 
 
 def test_text_that_is_not_valid_is_for_people_all_the_same() -> None:
