@@ -6,7 +6,7 @@ It knows neither which role the session plays nor who dialed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -26,10 +26,11 @@ READ_SIZE: Final = 256 * 1024
 """Bytes taken from the stream at once: all data packets in them become one batch."""
 
 WRITE_SIZE: Final = 64 * 1024
-"""Bytes gathered before they are written; more is left to the source until the stream has taken these."""
+"""Bytes gathered before they are written; more is left to the source until the stream has taken these. Also the most
+that is written at once: what is longer, such as metadata, goes in pieces."""
 
 WRITE_TIMEOUT: Final = 30.0
-"""Seconds that a peer may refuse to take a single byte before it counts as dead."""
+"""Seconds that a peer may take for `WRITE_SIZE` bytes, before it counts as dead."""
 
 LINGER: Final = 1.0
 """Seconds to wait, after our last byte, for the peer to end its side too: what we sent last is then not lost (3.4)."""
@@ -56,6 +57,7 @@ class Connection(Generic[E]):
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _error: STTPError | None = None
+    _over: bool = False
 
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
@@ -70,7 +72,9 @@ class Connection(Generic[E]):
                 if not isinstance(self._error, SilenceError):  # who says nothing will not end its side either
                     await self._finish(reading)
                 reading.cancel()
+            await self._handle_events()
         finally:
+            self._over = True
             self._idle.set()
             await self.stream.close()
         return self._error
@@ -78,7 +82,8 @@ class Connection(Generic[E]):
     def wake(self) -> None:
         """Say that the session, or the source of `supply`, has more to send."""
         self._wake.set()
-        self._idle.clear()
+        if not self._over:
+            self._idle.clear()
 
     async def drained(self) -> None:
         """Wait until the stream has taken all that there is to send, or the connection has ended."""
@@ -106,11 +111,13 @@ class Connection(Generic[E]):
 
     async def _handle_events(self) -> None:
         async with self._handling:
-            for event in self.session.events():
-                if isinstance(event, Ended):
-                    self._error = event.error
-                else:
-                    await self.handle(event)
+            # what an event makes the application do may have further events
+            while events := self.session.events():
+                for event in events:
+                    if isinstance(event, Ended):
+                        self._error = event.error
+                    else:
+                        await self.handle(event)
 
     # --- sending
 
@@ -124,22 +131,23 @@ class Connection(Generic[E]):
                 size += sum(map(len, more))
                 output += more
             if output:
-                await self._send(output, size)
+                await self._send(output)
             elif session.ended:
                 return
             else:
                 await self._wait()
 
-    async def _send(self, output: list[bytes], size: int) -> None:
+    async def _send(self, output: list[bytes]) -> None:
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT):
-                await self.stream.send(output)
+            for piece in _pieces(output):
+                async with asyncio.timeout(WRITE_TIMEOUT):
+                    await self.stream.send(piece)
+                self.tally.bytes_sent += sum(map(len, piece))
         except TimeoutError:
-            self.session.lose(TransportError(f"the peer took nothing for {WRITE_TIMEOUT:g} s"), now=monotonic())
+            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=monotonic())
         except TransportError as error:
             self.session.lose(error, now=monotonic())
         else:
-            self.tally.bytes_sent += size
             return
         await self._handle_events()
 
@@ -165,3 +173,20 @@ class Connection(Generic[E]):
                 rest = bytearray(READ_SIZE)
                 while await self.stream.receive_into(rest):
                     pass
+
+
+def _pieces(output: list[bytes]) -> Iterator[list[memoryview]]:
+    """The bytes of `output` in lists of at most `WRITE_SIZE` bytes; nothing is copied."""
+    piece: list[memoryview] = []
+    room = WRITE_SIZE
+    for data in output:
+        rest = memoryview(data)
+        while rest:
+            piece.append(rest[:room])
+            rest = rest[room:]
+            room -= len(piece[-1])
+            if not room:
+                yield piece
+                piece, room = [], WRITE_SIZE
+    if piece:
+        yield piece
