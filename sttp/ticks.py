@@ -93,6 +93,8 @@ def from_iso(text: str) -> int:
         seconds = from_datetime(moment)
     except (ValueError, OverflowError) as error:
         raise UsageError(f"not a date and time: {text!r} ({error})") from None
+    if not 0 <= seconds <= MAX_TICKS:
+        raise UsageError(f"not a date and time: {text!r} (in UTC it lies outside of the years 1 to 9999)")
     return seconds + int((fraction or "0").ljust(7, "0"))
 
 
