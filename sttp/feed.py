@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 from uuid import uuid4
@@ -83,6 +84,8 @@ class Feed:
         )
         self._routes: dict[int, _Route] = {}
         self._offered = SignalTable.of(())
+        # what is left of a batch that is too large to be encoded at one go
+        self._rest: MeasurementBatch | None = None
 
     @property
     def peer(self) -> str:
@@ -147,6 +150,8 @@ class Feed:
                 await self._queue.room()
         except OverrunError as error:
             self._session.lose(error, now=monotonic())
+            # what is under way would hold the connection up for as long as the subscriber takes nothing
+            self._link.stream.abort()
         self._connection.wake()
 
     async def drained(self) -> None:
@@ -155,19 +160,21 @@ class Feed:
 
     def _supply(self) -> bool:
         signals = self._session.signals
-        batch = self._queue.take() if signals is not None else None
-        if signals is None or batch is None:
+        if signals is None:
             return False
-        route = self._route(batch.signals, signals)
-        for start in range(0, len(batch), BATCH_SIZE):
-            columns = batch.columns.select(slice(start, start + BATCH_SIZE))
-            index = route.take(columns.signal_index)
-            wanted = index >= 0
-            columns = columns._replace(signal_index=index)
-            if not wanted.all():
-                columns = columns.select(wanted)
-            self._tally.measurements += len(columns.signal_index)
-            self._session.send_measurements(columns)
+        batch, self._rest = self._rest or self._queue.take(), None
+        if batch is None:
+            return False
+        if len(batch) > BATCH_SIZE:
+            self._rest = replace(batch, columns=batch.columns.select(slice(BATCH_SIZE, None)))
+        columns = batch.columns.select(slice(BATCH_SIZE))
+        index = self._route(batch.signals, signals).take(columns.signal_index)
+        wanted = index >= 0
+        columns = columns._replace(signal_index=index)
+        if not wanted.all():
+            columns = columns.select(wanted)
+        self._tally.measurements += len(columns.signal_index)
+        self._session.send_measurements(columns)
         return True
 
     def _count(self, batch: MeasurementBatch) -> int:
@@ -202,6 +209,7 @@ class Feed:
                 self._changed()
             case Unsubscribed():
                 self._queue.clear()
+                self._rest = None
                 self._changed()
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from in_process import plug_in
+from sttp.transport.memory import MemoryTransport
+
 TEST_SECONDS = 30.0
 """Longest time a coroutine test may take. One that hangs fails with the place where it waits."""
 
@@ -28,6 +31,14 @@ settings.load_profile("ci")
 def repository() -> Path:
     """The top of the source tree."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryTransport:
+    """The transport of `memory://NAME`, for one test. A listener in it can also be dialed without an endpoint."""
+    transport = MemoryTransport()
+    plug_in(monkeypatch, transports={"memory": transport})
+    return transport
 
 
 @pytest.hookimpl(tryfirst=True)
