@@ -107,10 +107,9 @@ class Intake:
         try:
             return await self._connection.run()
         finally:
-            lost = TransportError(f"{self._link.stream.peer}: the connection ended before the answer came")
             for request in (*self._requests, *self._subscriptions):
                 if request is not None and not request.done():
-                    request.set_exception(lost)
+                    request.set_exception(self._lost())
 
     def close(self) -> None:
         """End the session in order; `run` returns soon."""
@@ -134,6 +133,8 @@ class Intake:
             TransportError: the connection ended before it answered.
         """
         self._options = options
+        if self._session.ended:
+            raise self._lost()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._subscribe(answer)
         await answer
@@ -153,6 +154,8 @@ class Intake:
             TransportError: the connection ended before it came.
             MetadataError: it cannot be read.
         """
+        if self._session.ended:
+            raise self._lost()
         request: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
         self._refresh(request, filter_expression)
         return await request
@@ -228,6 +231,9 @@ class Intake:
         self._requests.append(request)
         self._session.refresh_metadata(filter_expression)
         self._connection.wake()
+
+    def _lost(self) -> TransportError:
+        return TransportError(f"{self._link.stream.peer}: the connection ended before the answer came")
 
     async def _take_metadata(self, document: bytes) -> None:
         limits = self._config.limits

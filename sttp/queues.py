@@ -46,7 +46,7 @@ class BatchQueue:
         self.dropped = 0
 
     def offer(self, batch: MeasurementBatch) -> bool:
-        """Put a batch in, without waiting.
+        """Put a batch in, without waiting. One that is empty is swallowed: any number of them would not fill the queue.
 
         Returns:
             False when the queue is full and its policy is to wait. The batch was not taken.
@@ -54,7 +54,7 @@ class BatchQueue:
         Raises:
             OverrunError: the queue is full and its policy is to disconnect.
         """
-        if self._closed:
+        if self._closed or not len(batch):
             return True
         if self._size and self._size + len(batch) > self._limit:
             match self._overflow:

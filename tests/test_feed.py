@@ -1,4 +1,4 @@
-"""One connected subscriber, as its publisher serves it; the subscriber speaks `sttp.wire` and reads when it is told to."""
+"""One connected subscriber, as its publisher serves it; the subscriber speaks `sttp.wire` and reads when it is told."""
 
 from __future__ import annotations
 

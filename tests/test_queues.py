@@ -49,6 +49,18 @@ def test_a_batch_larger_than_the_limit_has_the_queue_to_itself(overflow: Overflo
     assert queue.take() is large
 
 
+@pytest.mark.parametrize("overflow", Overflow)
+def test_empty_batches_are_swallowed(overflow: Overflow) -> None:
+    """They take memory and no room; a peer can send as many as it likes."""
+    queue = BatchQueue(10, overflow)
+    assert queue.offer(batch(0))
+    assert queue.take() is None
+    queue.offer(batch(10))
+    assert queue.offer(batch(0))
+    assert len(queue.take() or ()) == 10
+    assert queue.take() is None
+
+
 # --- wait
 
 
@@ -210,6 +222,9 @@ def test_nothing_is_lost_or_counted_twice(steps: list[int | str], overflow: Over
             assert queue.take() is (waiting.popleft() if waiting else None)
             continue
         new = batch(int(step))
+        if not len(new):
+            assert queue.offer(new)
+            continue
         size = sum(map(len, waiting))
         fits = not size or size + len(new) <= 10
         if not fits and overflow is Overflow.WAIT:
