@@ -62,6 +62,8 @@ class Connection(Generic[E]):
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
 
+        Cancelling aborts the stream.
+
         Returns:
             Why it ended; None after an orderly end by either side.
         """
@@ -73,6 +75,10 @@ class Connection(Generic[E]):
                     await self._finish(reading)
                 reading.cancel()
             await self._handle_events()
+        except asyncio.CancelledError:
+            # how much was sent nobody knows, so there is nothing to end in order and nobody to wait for
+            self.stream.abort()
+            raise
         finally:
             self._over = True
             self._idle.set()

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
-from sttp.errors import EndpointError, STTPError, UsageError
+from sttp.errors import ClosedError, EndpointError, STTPError, UsageError
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
@@ -118,6 +118,7 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
+        self._update()
         await self._close_links()
         self._events.close()
         for feed in self._feeds:
@@ -256,9 +257,12 @@ class Publisher:
 
         Raises:
             EndpointError: an endpoint has turned out to be one that nobody can dial.
+            ClosedError: the publisher was closed.
         """
         await self._subscribed.wait()
         self._check()
+        if self._closing:
+            raise ClosedError("this publisher has been closed")
 
     async def drain(self) -> None:
         """Wait until everything that was published has been taken by the streams of its subscribers."""
@@ -291,8 +295,10 @@ class Publisher:
                 changed=self._update,
             )
             if len(self._feeds) >= self._max_connections:
+                # it is no longer there when the peer has read why, so it counts for nothing now
                 feed.refuse("Connection refused: too many connections.")
-            self._feeds.add(feed)
+            else:
+                self._feeds.add(feed)
             self._tally.connections += 1
             try:
                 error = await feed.run()
@@ -306,7 +312,7 @@ class Publisher:
                 self._update()
 
     def _update(self) -> None:
-        if any(feed.active for feed in self._feeds) or self._error:
+        if any(feed.active for feed in self._feeds) or self._error or self._closing:
             self._subscribed.set()
         else:
             self._subscribed.clear()
