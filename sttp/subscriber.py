@@ -129,6 +129,7 @@ class Subscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
+        self._connected.set()
         if self._links is not None:
             await self._links.close()
         self._queue.close()
