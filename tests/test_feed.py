@@ -16,15 +16,15 @@ from sttp.errors import LimitError, OverrunError, STTPError
 from sttp.feed import BATCH_SIZE, Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata, simulated_metadata
+from sttp.peer_events import PeerEvents
 from sttp.queues import Overflow
 from sttp.session import PublisherConfig
 from sttp.statistics import Tally
 from sttp.transport import Link
 from sttp.transport.memory import stream_pair
 from sttp.wire import commands
-from sttp.wire.compact import TimeFormat, read_compact
 from sttp.wire.fields import inflate, is_gzip
-from sttp.wire.responses import DataPacket, DataStartTime, Failed, Succeeded
+from sttp.wire.responses import DataPacket, DataStartTime, Failed, Succeeded, UpdateBaseTimes
 from sttp.wire.responses import Metadata as MetadataResponse
 from wire_peer import WireSubscriber
 
@@ -44,18 +44,6 @@ class Served:
     tally: Tally
     running: asyncio.Task[STTPError | None]
     changes: list[bool] = field(default_factory=list)
-
-    async def values(self, count: int) -> list[tuple[int, float]]:
-        """Hear so many measurements: signal index and value."""
-        found: list[tuple[int, float]] = []
-        while len(found) < count:
-            message = await self.peer.hear()
-            if isinstance(message, DataPacket):
-                columns = read_compact(message.body, message.count, TimeFormat(), None)
-                found += zip(columns.signal_index.tolist(), columns.value.tolist(), strict=True)
-            else:
-                assert isinstance(message, DataStartTime), message
-        return found
 
 
 @asynccontextmanager
@@ -77,6 +65,7 @@ async def served(
         queue_limit=queue_limit,
         overflow=overflow,
         tally=tally,
+        events=PeerEvents(),
         changed=lambda: changes.append(feed.active),
     )
     async with asyncio.TaskGroup() as tasks, WireSubscriber(theirs, modes) as peer:
@@ -139,7 +128,7 @@ async def test_measurements_flow_once_the_signal_index_cache_is_confirmed() -> N
         assert end.link.useful
         assert end.changes == [True]
         await end.feed.publish(batch(2.0, 3.0))
-        assert await end.values(2) == [(0, 2.0), (1, 3.0)], "nothing of before"
+        assert await end.peer.values(2) == [(0, 2.0), (1, 3.0)], "nothing of before"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +157,7 @@ async def test_a_refused_filter_leaves_the_subscription_as_it_was() -> None:
         await end.peer.say(commands.Subscribe(connection_string="filterExpression={FILTER Elsewhere WHERE True}"))
         await end.peer.expect(Failed)
         await end.feed.publish(batch(*range(20)))
-        assert await end.values(1) == [(0, 2.0)]
+        assert await end.peer.values(1) == [(0, 2.0)]
 
 
 async def test_signals_are_renumbered_and_others_left_out() -> None:
@@ -177,7 +166,7 @@ async def test_signals_are_renumbered_and_others_left_out() -> None:
         await end.feed.publish(batch(*range(20)))
         await end.feed.publish(batch(90.0, 91.0, first=10))
         await end.feed.publish(batch(6.5, first=6))
-        assert await end.values(4) == [(1, 1.0), (0, 6.0), (2, 8.0), (0, 6.5)]
+        assert await end.peer.values(4) == [(1, 1.0), (0, 6.0), (2, 8.0), (0, 6.5)]
         assert end.tally.measurements == 4
 
 
@@ -189,7 +178,7 @@ async def test_a_batch_may_have_a_signal_table_of_its_own() -> None:
         await end.feed.publish(batch(1.0, 2.0, 3.0, signals=own))
         await end.feed.publish(batch(*range(20), signals=foreign))
         await end.feed.publish(batch(4.0))
-        assert await end.values(3) == [(1, 2.0), (0, 3.0), (0, 4.0)]
+        assert await end.peer.values(3) == [(1, 2.0), (0, 3.0), (0, 4.0)]
 
 
 async def test_more_signal_tables_than_are_remembered() -> None:
@@ -197,18 +186,18 @@ async def test_more_signal_tables_than_are_remembered() -> None:
         await end.peer.subscribe("SIM:1")
         for number in range(40):
             await end.feed.publish(batch(number, signals=SignalTable(GRID.signals.ids)))
-        assert await end.values(40) == [(0, float(number)) for number in range(40)]
+        assert await end.peer.values(40) == [(0, float(number)) for number in range(40)]
 
 
 async def test_subscribing_anew_changes_what_flows() -> None:
     async with served() as end:
         await end.peer.subscribe("SIM:1")
         await end.feed.publish(batch(1.0, 2.0, 3.0))
-        assert await end.values(1) == [(0, 1.0)]
+        assert await end.peer.values(1) == [(0, 1.0)]
         await end.peer.resubscribe("SIM:3;SIM:2")
         await turns()
         await end.feed.publish(batch(1.0, 2.0, 3.0))
-        assert await end.values(2) == [(1, 2.0), (0, 3.0)]
+        assert await end.peer.values(2) == [(1, 2.0), (0, 3.0)]
 
 
 async def test_a_large_batch_arrives_whole_and_in_order() -> None:
@@ -218,7 +207,7 @@ async def test_a_large_batch_arrives_whole_and_in_order() -> None:
         await end.peer.subscribe("SIM:5")
         columns = MeasurementBatch.of(GRID.signals, np.full(count, 4), T, values)
         publishing = asyncio.create_task(end.feed.publish(columns))
-        assert [value for _, value in await end.values(count)] == values.tolist()
+        assert [value for _, value in await end.peer.values(count)] == values.tolist()
         await publishing
         assert end.tally.measurements == count
 
@@ -231,7 +220,7 @@ async def test_a_large_batch_is_encoded_in_pieces() -> None:
         await end.feed.publish(MeasurementBatch.of(GRID.signals, np.full(count, 4), T, 0.0))
         await turns()
         assert end.tally.measurements == BATCH_SIZE
-        await end.values(count)
+        await end.peer.values(count)
         await end.feed.drained()
         assert end.tally.measurements == count
 
@@ -248,7 +237,7 @@ async def test_unsubscribing_forgets_the_rest_of_a_large_batch() -> None:
         await end.peer.resubscribe("SIM:5")
         await turns()
         await end.feed.publish(batch(2.0, first=4))
-        assert await end.values(1) == [(0, 2.0)]
+        assert await end.peer.values(1) == [(0, 2.0)]
 
 
 async def test_unsubscribing_forgets_what_waits() -> None:
@@ -260,7 +249,7 @@ async def test_unsubscribing_forgets_what_waits() -> None:
         await end.peer.say(commands.Unsubscribe())
         await publishing
         while not isinstance(message := await end.peer.hear(), Succeeded):
-            assert isinstance(message, DataPacket | DataStartTime)
+            assert isinstance(message, DataPacket | DataStartTime | UpdateBaseTimes)
         assert message.command == Command.UNSUBSCRIBE
         assert not end.feed.active
         assert end.changes == [True, False]
@@ -288,7 +277,7 @@ async def test_a_reader_that_stopped_makes_the_publisher_wait() -> None:
         publishing = asyncio.create_task(publish_many(end, MANY))
         await turns()
         assert not publishing.done()
-        assert [value for _, value in await end.values(MANY)] == list(range(MANY))
+        assert [value for _, value in await end.peer.values(MANY)] == list(range(MANY))
         await publishing
         assert (end.feed.dropped, end.tally.measurements) == (0, MANY)
 
@@ -302,7 +291,7 @@ async def test_a_reader_that_stopped_loses_the_oldest() -> None:
         lost = end.feed.dropped
         assert lost > 0
         draining = asyncio.create_task(end.feed.drained())
-        values = [value for _, value in await end.values(MANY - lost)]
+        values = [value for _, value in await end.peer.values(MANY - lost)]
         await draining
         assert values == sorted(values)
         assert values[-QUEUE:] == list(range(MANY - QUEUE, MANY)), "the newest are kept"
@@ -317,7 +306,7 @@ async def test_only_what_was_subscribed_to_counts_as_lost() -> None:
             await asyncio.sleep(0)
         lost = end.feed.dropped
         assert lost > 0
-        values = [value for _, value in await end.values(MANY - lost)]
+        values = [value for _, value in await end.peer.values(MANY - lost)]
         await end.feed.drained()
         assert len(values) + lost == MANY
         assert -1.0 not in values
@@ -349,6 +338,7 @@ async def test_a_connection_can_be_refused_as_a_whole() -> None:
         queue_limit=1,
         overflow=Overflow.WAIT,
         tally=Tally(),
+        events=PeerEvents(),
         changed=lambda: None,
     )
     feed.refuse("Connection refused: too many connections.")
@@ -365,7 +355,7 @@ async def test_closing_ends_it_in_order() -> None:
         await end.feed.publish(batch(1.0))
         await end.feed.drained()
         end.feed.close()
-        assert [type(each) for each in await end.peer.rest()] == [DataStartTime, DataPacket]
+        assert [type(each) for each in await end.peer.rest()] == [DataStartTime, UpdateBaseTimes, DataPacket]
     assert await end.running is None
 
 

@@ -26,8 +26,10 @@ from sttp.intake import SMALL, Intake
 from sttp.measurement import Columns, MeasurementBatch
 from sttp.metadata import Metadata, simulated_metadata
 from sttp.metadata.records import DeviceRecord, MeasurementRecord
+from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
 from sttp.session import SubscriberConfig
+from sttp.session.events import SubscriberEvent
 from sttp.statistics import Tally
 from sttp.transport import Link, PeerIdentity
 from sttp.transport.memory import MemoryStream, stream_pair
@@ -54,6 +56,7 @@ class Taking:
     link: Link
     queue: BatchQueue
     tally: Tally
+    events: PeerEvents[SubscriberEvent]
     metadata: list[Metadata]
     running: asyncio.Task[STTPError | None]
 
@@ -67,6 +70,7 @@ class Taking:
 async def taking(
     options: SubscriptionOptions | None = OPTIONS,
     *,
+    with_metadata: bool = True,
     queue: BatchQueue | None = None,
     identity: PeerIdentity | None = None,
     config: SubscriberConfig = SubscriberConfig(),  # noqa: B008 - immutable
@@ -76,10 +80,20 @@ async def taking(
         ours.__class__ = type("Known", (MemoryStream,), {"identity": identity})
     link, tally, changes = Link(ours), Tally(), []
     queue = queue or BatchQueue(1000, Overflow.WAIT)
-    intake = Intake(link, options=options, config=config, queue=queue, tally=tally, metadata_changed=changes.append)
+    events: PeerEvents[SubscriberEvent] = PeerEvents()
+    intake = Intake(
+        link,
+        options=options,
+        with_metadata=with_metadata,
+        config=config,
+        queue=queue,
+        events=events,
+        tally=tally,
+        metadata_changed=changes.append,
+    )
     async with asyncio.TaskGroup() as tasks, WirePublisher(theirs) as peer:
         running = tasks.create_task(intake.run())
-        yield Taking(intake, peer, link, queue, tally, changes, running)
+        yield Taking(intake, peer, link, queue, tally, events, changes, running)
 
 
 def columns(*values: float, index: int = 0) -> Columns:

@@ -19,8 +19,7 @@ from sttp.session import PublisherConfig
 from sttp.transport import RedialPolicy, load_plugins
 from sttp.transport.memory import MemoryTransport
 from sttp.wire import commands
-from sttp.wire.compact import TimeFormat, read_compact
-from sttp.wire.responses import DataPacket, Failed
+from sttp.wire.responses import Failed
 from sttp.wire.responses import Metadata as MetadataResponse
 from wire_peer import WireSubscriber
 
@@ -59,14 +58,8 @@ async def wire_subscriber(
 
 
 async def values(peer: WireSubscriber, count: int) -> list[float]:
-    """Hear so many measurements; anything else is passed over."""
-    found: list[float] = []
-    while len(found) < count:
-        message = await peer.hear()
-        assert message is not None, f"it ended after {len(found)} measurements"
-        if isinstance(message, DataPacket):
-            found += read_compact(message.body, message.count, TimeFormat(), None).value.tolist()
-    return found
+    """Hear so many measurements."""
+    return [value for _, value in await peer.values(count)]
 
 
 # --- endpoints

@@ -144,12 +144,6 @@ async def test_measurements_have_names_and_a_publisher(memory: MemoryTransport, 
         assert subscriber.metadata == GRID
 
 
-async def test_without_a_filter_there_is_nothing_to_wait_for(memory: MemoryTransport) -> None:
-    async with ends("", filter=None) as (_, subscriber):
-        with pytest.raises(UsageError, match="without a filter"):
-            await next_batch(subscriber)
-
-
 async def test_closing_ends_the_iteration(memory: MemoryTransport) -> None:
     async with ends("") as (publisher, subscriber):
         await publisher.wait_for_subscription()
@@ -322,18 +316,17 @@ async def test_who_listens_turns_a_second_publisher_away(
 
 async def test_a_publisher_that_was_turned_away_gets_its_turn(memory: MemoryTransport) -> None:
     """It dials again and again, and is there when the first one leaves."""
-    async with Subscriber("reverse+memory://hub") as subscriber:
-        async with AsyncExitStack() as stack:
-            first = await stack.enter_async_context(Publisher("reverse+memory://hub", metadata=GRID, redial=SOON))
-            await first.wait_for_subscription()
-            second = Publisher("reverse+memory://hub", metadata=GRID, redial=SOON)
-            async with second:
-                await until(lambda: second.statistics.connections > 3)
-                assert second.statistics.subscriptions == 0
-                await stack.aclose()
-                await second.wait_for_subscription()
-                await second.publish(batch(2.0))
-                assert (await next_batch(subscriber)).value.tolist() == [2.0]
+    async with Subscriber("reverse+memory://hub") as subscriber, AsyncExitStack() as stack:
+        first = await stack.enter_async_context(Publisher("reverse+memory://hub", metadata=GRID, redial=SOON))
+        await first.wait_for_subscription()
+        second = Publisher("reverse+memory://hub", metadata=GRID, redial=SOON)
+        async with second:
+            await until(lambda: second.statistics.connections > 3)
+            assert second.statistics.subscriptions == 0
+            await stack.aclose()
+            await second.wait_for_subscription()
+            await second.publish(batch(2.0))
+            assert (await next_batch(subscriber)).value.tolist() == [2.0]
 
 
 async def test_several_publishers_are_told_apart(memory: MemoryTransport) -> None:
@@ -431,7 +424,7 @@ async def test_metadata_that_the_connection_does_not_live_to_see(memory: MemoryT
             asking = asyncio.create_task(subscriber.refresh_metadata())
             await peer.settle()
             await peer.expect(commands.MetadataRefresh)
-        with pytest.raises(TransportError, match="hub#1: the connection ended before the metadata came"):
+        with pytest.raises(TransportError, match="hub#1: the connection ended before the answer came"):
             await asking
 
 

@@ -14,7 +14,7 @@ from sttp.metadata import Metadata
 from sttp.transport import ByteStream
 from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, read_command, write_command
-from sttp.wire.compact import TimeFormat, write_compact
+from sttp.wire.compact import BaseTimes, TimeFormat, read_compact, write_compact
 from sttp.wire.fields import deflate
 from sttp.wire.frame import FrameReader
 from sttp.wire.responses import AnyResponse, DataPacket, read_responses, write_response
@@ -79,7 +79,9 @@ class _Peer(Generic[M]):
 
 
 class WireSubscriber(_Peer[AnyResponse]):
-    """A subscriber under a test's control."""
+    """A subscriber under a test's control. Measurements it can read when its modes do not ask for TSSC."""
+
+    _base_times: BaseTimes | None = None
 
     async def say(self, *said: AnyCommand) -> None:
         """Send commands."""
@@ -104,6 +106,21 @@ class WireSubscriber(_Peer[AnyResponse]):
         await self.expect(responses.Succeeded)
         await self.say(commands.ConfirmUpdateSignalIndexCache())
         return read_signal_index_cache(update.image, self.modes).signals
+
+    async def values(self, count: int) -> list[tuple[int, float]]:
+        """Hear so many measurements, and nothing else but what belongs to them: signal index and value of each."""
+        found: list[tuple[int, float]] = []
+        while len(found) < count:
+            message = await self.hear()
+            if isinstance(message, DataPacket):
+                columns = read_compact(message.body, message.count, TimeFormat(), self._base_times)
+                assert columns.ticks.all(), "times that cannot be read"
+                found += zip(columns.signal_index.tolist(), columns.value.tolist(), strict=True)
+            elif isinstance(message, responses.UpdateBaseTimes):
+                self._base_times = BaseTimes(active=message.active, times=message.times)
+            else:
+                assert isinstance(message, responses.DataStartTime), f"{message} after {len(found)} measurements"
+        return found
 
     def _read(self, frame: bytes) -> list[AnyResponse]:
         return [each for each in read_responses(frame, self.modes) if not isinstance(each, responses.NoOP)]
