@@ -6,240 +6,26 @@ The direction decides who dials, and nothing else. There is no exception here fo
 from __future__ import annotations
 
 import ast
-import asyncio
-import csv
 import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from importlib.resources import as_file, files
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import pytest
 
 import sttp.session
-from in_process import plug_in
-from sttp import EVERYTHING, Encoding, MeasurementBatch, Metadata, Overflow, Publisher, Subscriber, ticks
-from sttp.codes import Command, OperationalModes, Role
-from sttp.measurement import Columns
-from sttp.session import PublisherConfig, PublisherSession, SubscriberConfig, SubscriberSession
+from conversations import CONVERSATIONS, DIRECTIONS, NOOP, WAYS, Way, a_sign_of_life, publish_the_fault, record
+from sttp import Encoding
+from sttp.codes import Command, Role
+from sttp.session import PublisherConfig, PublisherSession, SubscriberSession
 from sttp.session.base import Session
-from sttp.transport import ByteStream, Link, RedialPolicy
-from sttp.transport.memory import MemoryTransport
-from sttp.wire.responses import NoOP, write_response
-from tap import Recording, Tap
+from sttp.transport import ByteStream, Link
 from transcript import Measurements, Transcript, difference, read_transcript
 
-DIRECTIONS = {"forward": "", "reverse": "reverse+"}
-TRANSPORTS = {"memory": "memory://hub", "tcp": "tcp://127.0.0.1:0"}
 VERSIONS = (1, 2, 3)
-NOOP = write_response(NoOP(), OperationalModes())
-ROWS_AT_ONCE = {"forward": 1, "reverse": 7}
-"""How many rows of the recording are published at once: transcripts may not tell."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How the two ends come together."""
-
-    direction: str
-    transport: str
-
-    def __str__(self) -> str:
-        return f"{self.direction} over {self.transport}"
-
-
-WAYS = [Way(direction, transport) for direction in DIRECTIONS for transport in TRANSPORTS]
-
-
-async def never(seconds: float) -> None:
-    """A wait before dialing again that lasts longer than any test."""
-    await asyncio.Event().wait()
-
-
-class Ends:
-    """A publisher and a subscriber that are connected, and a tap at the publisher's end.
-
-    Attributes:
-        publisher: has the metadata of the fault recording, and waits where a queue is full.
-        subscriber: as the conversation wants it.
-        way: how they came together.
-        tap: what it has recorded.
-    """
-
-    def __init__(self, publisher: Publisher, subscriber: Subscriber, way: Way, tap: Tap) -> None:
-        self.publisher = publisher
-        self.subscriber = subscriber
-        self.way = way
-        self.tap = tap
-
-    @classmethod
-    @asynccontextmanager
-    async def meet(
-        cls,
-        way: Way,
-        wanted: str | None,
-        *,
-        encoding: Encoding,
-        version: int,
-        publisher_config: PublisherConfig = PublisherConfig(),  # noqa: B008 - immutable
-    ) -> AsyncIterator[Ends]:
-        """Connect them. The end that listens is opened first, that is all that the direction says."""
-        redial = RedialPolicy(sleep=never)
-        url, prefix = TRANSPORTS[way.transport], DIRECTIONS[way.direction]
-        config = SubscriberConfig(modes=OperationalModes(version=version))
-        with pytest.MonkeyPatch.context() as patch:
-            tap = Tap(at=Role.PUBLISHER)
-            plug_in(patch, transports={"memory": MemoryTransport()}, layers={"tap": tap})
-
-            def publisher(url: str) -> Publisher:
-                return Publisher(
-                    url.replace(prefix, f"{prefix}tap+", 1),
-                    metadata=grid(),
-                    overflow=Overflow.WAIT,
-                    queue_limit=2000,
-                    redial=redial,
-                    config=publisher_config,
-                )
-
-            def subscriber(url: str) -> Subscriber:
-                return Subscriber(url, filter=wanted, encoding=encoding, redial=redial, config=config)
-
-            async with AsyncExitStack() as ends:
-                if way.direction == "forward":
-                    p = await ends.enter_async_context(publisher(prefix + url))
-                    s = await ends.enter_async_context(subscriber(p.listening[0].replace("tap+", "")))
-                else:
-                    s = await ends.enter_async_context(subscriber(prefix + url))
-                    assert s.listening is not None
-                    p = await ends.enter_async_context(publisher(s.listening))
-                yield cls(p, s, way, tap)
-
-
-# --- conversations
-
-
-@cache
-def grid() -> Metadata:
-    with as_file(files("sttp") / "data" / "kundur-two-area-fault.metadata.xml") as path:
-        return Metadata.from_file(path)
-
-
-@cache
-def fault() -> Columns:
-    """The fault recording, read without help of the code under test but for its time stamps."""
-    text = (files("sttp") / "data" / "kundur-two-area-fault-60fps.csv").read_text("utf-8")
-    header, *rows = csv.reader(text.splitlines())
-    index = {tag: index for index, tag in enumerate(grid().signals.tags)}
-    order = np.array([index[tag] for tag in header[1:]], np.int32)
-    count = len(order)
-    return Columns(
-        np.tile(order, len(rows)),
-        np.repeat(np.array([ticks.from_iso(row[0]) for row in rows], np.int64), count),
-        np.zeros(count * len(rows), np.uint32),
-        np.array([row[1:] for row in rows]).astype(np.float32).ravel(),
-    )
-
-
-def rows(columns: Columns) -> Measurements:
-    """Columns of the recording with their signal IDs, bit for bit."""
-    return Measurements.of(columns, grid().signals)
-
-
-def wanted_of_the_fault(keys: tuple[str, ...]) -> Measurements:
-    """The measurements of some signals."""
-    wanted = [grid().row_by_key[key.lower()] for key in keys]
-    return rows(fault().select(np.isin(fault().signal_index, wanted)))
-
-
-async def nothing(ends: Ends) -> None:
-    """No pause."""
-
-
-async def a_sign_of_life(ends: Ends) -> None:
-    """A pause until the publisher has sent NoOP."""
-    recording = await ends.tap.first()
-    await recording.ends_with(NOOP)
-
-
-async def publish_the_fault(
-    ends: Ends, expected: Measurements, *, pause: Callable[[Ends], Awaitable[None]] = nothing
-) -> None:
-    """Everything, in order, to a subscriber that takes it as it comes."""
-    publisher, subscriber, received = ends.publisher, ends.subscriber, []
-
-    async def publish() -> None:
-        await publisher.wait_for_subscription()
-        whole = fault()
-        size = ROWS_AT_ONCE[ends.way.direction] * len(publisher.signals)
-        half = len(whole.value) // size // 2 * size
-        for start in range(0, len(whole.value), size):
-            if start == half:
-                await pause(ends)
-            await publisher.publish(MeasurementBatch(whole.select(slice(start, start + size)), publisher.signals))
-        await publisher.drain()
-
-    async def receive() -> None:
-        async for batch in subscriber.measurements():
-            received.append(Measurements.of(batch.columns, batch.signals).rows)
-            if sum(map(len, received)) >= len(expected):
-                break
-
-    await asyncio.gather(publish(), receive())
-    assert Measurements(np.concatenate(received)) == expected, "the application got something else"
-
-
-async def be_refused(ends: Ends, expected: Measurements) -> None:
-    """A subscription to a table that is not there; the subscriber hangs up."""
-    recording = await ends.tap.first()
-    await recording.over.wait()
-
-
-async def ask_for_metadata(ends: Ends, expected: Measurements) -> None:
-    """Metadata, and nothing else."""
-    assert await ends.subscriber.refresh_metadata() == grid()
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """What is talked about.
-
-    Attributes:
-        wanted: the filter expression of the subscriber; None to subscribe to nothing.
-        hold: both ends of it.
-        expected: the measurements that must arrive.
-        spoken: the messages that must be in the transcript, besides those that settle the modes and fetch the metadata.
-    """
-
-    wanted: str | None
-    hold: Callable[[Ends, Measurements], Awaitable[None]]
-    expected: Callable[[], Measurements]
-    spoken: tuple[str, ...]
-
-
-KEYS = ("KUNDUR:17", "KUNDUR:40", "KUNDUR:3")
-STREAMED = ("UpdateSignalIndexCache", "Succeeded", "DataStartTime", "measurements")
-CONVERSATIONS = {
-    "the fault recording": Conversation(EVERYTHING, publish_the_fault, lambda: rows(fault()), STREAMED),
-    "some signals of it": Conversation(";".join(KEYS), publish_the_fault, lambda: wanted_of_the_fault(KEYS), STREAMED),
-    "a subscription that is refused": Conversation(
-        "FILTER Elsewhere WHERE True", be_refused, lambda: rows(Columns.empty()), ("Failed",)
-    ),
-    "metadata only": Conversation(None, ask_for_metadata, lambda: rows(Columns.empty()), ()),
-}
-
-
-async def record(way: Way, conversation: Conversation, **settings: Any) -> Recording:
-    """Hold a conversation and return its bytes."""
-    async with Ends.meet(way, conversation.wanted, **settings) as ends:
-        await conversation.hold(ends, conversation.expected())
-    (recording,) = ends.tap.recordings
-    return recording
 
 
 def names(said: list[str | Measurements]) -> tuple[str, ...]:
@@ -262,7 +48,7 @@ async def test_who_dials_over_what_makes_no_difference(name: str, encoding: Enco
         first = first or transcript
         assert difference(first, transcript) == "", f"{WAYS[0]} (-) and {way} (+)"
         spoken = [each for each in names(transcript.publisher) if each != "UpdateBaseTimes"]
-        assert spoken == ["Succeeded", "Metadata", *conversation.spoken]
+        assert spoken == list(conversation.spoken)
         assert f"version={version}" in next(transcript.lines(Role.SUBSCRIBER))
 
 
