@@ -104,10 +104,12 @@ class RefusedError(STTPError):
 
     Attributes:
         reason: the text that the peer sent.
+        what: what it refused, such as `"subscription"`; `"connection"` for the connection as a whole (7.12).
     """
 
     def __init__(self, reason: str, *, what: str = "request") -> None:
         self.reason = reason
+        self.what = what
         super().__init__(f"the peer refused the {what}: {reason or 'no reason given'}")
 
 

@@ -143,8 +143,9 @@ class Intake:
         """Ask for no more measurements. The connection stays."""
         self._options = None
         self._subscribed = True
-        self._session.unsubscribe()
-        self._connection.wake()
+        if not self._session.ended:
+            self._session.unsubscribe()
+            self._connection.wake()
 
     async def request_metadata(self, filter_expression: str) -> Metadata:
         """Ask for metadata and wait for it.

@@ -245,7 +245,7 @@ class Subscriber:
             intake.wake()
 
     def _meant(self, publisher: str) -> list[Intake]:
-        meant = [intake for intake in self._intakes if publisher in ("", intake.publisher)]
+        meant = [intake for intake in self._intakes if publisher in ("", intake.publisher) and not intake.session.ended]
         if not meant:
             raise UsageError(f"no publisher is connected{f' that is called {publisher!r}' if publisher else ''}")
         return meant
@@ -319,7 +319,8 @@ class Subscriber:
 
     def _ended(self, link: Link, error: STTPError | None) -> None:
         self._accepted_once = self._accepted_once or link.useful
-        if isinstance(error, RefusedError) and not self._accepted_once and self.listening is None:
+        refused = isinstance(error, RefusedError) and error.what != "connection"
+        if error is not None and refused and not self._accepted_once and self.listening is None:
             # the mistake is in what we ask for, and asking again would not mend it
             self._fail(error)
         elif not self._closing:

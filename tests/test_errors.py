@@ -73,5 +73,5 @@ def test_a_limit_error_names_the_limit() -> None:
 
 def test_a_refusal_says_what_and_why() -> None:
     assert str(RefusedError("not you", what="subscription")) == "the peer refused the subscription: not you"
-    assert RefusedError("not you").reason == "not you"
+    assert (RefusedError("not you").reason, RefusedError("not you").what) == ("not you", "request")
     assert str(RefusedError("")) == "the peer refused the request: no reason given"

@@ -291,6 +291,47 @@ async def test_a_connection_that_breaks_in_the_middle_is_made_again(memory: Memo
     await listener.close()
 
 
+async def test_a_connection_that_is_ending_is_nobody_to_talk_to(memory: MemoryTransport) -> None:
+    """Ours has ended; the publisher, which broke the rules, has not closed its side yet."""
+    async with (
+        Subscriber("reverse+memory://hub", max_publishers=2) as subscriber,
+        wire_publisher(memory) as well,
+        wire_publisher(memory) as ill,
+    ):
+        await well.stream_to(GRID)
+        await ill.stream_to(GRID)
+        await ill.stream.send([b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+        assert await ill.rest() == []
+        assert subscriber.statistics.connected == 2
+        subscriber.send_user_command(1, b"ping")
+        assert await well.expect(commands.UserCommand) == commands.UserCommand(number=1, payload=b"ping")
+        subscriber.unsubscribe()
+        await well.expect(commands.Unsubscribe)
+        await well.stream.close()
+        await until(lambda: subscriber.statistics.connected == 1)
+        with pytest.raises(UsageError, match="no publisher is connected"):
+            subscriber.send_user_command(1, b"ping")
+        with pytest.raises(TransportError, match="the connection ended before the answer came"):
+            await subscriber.subscribe("SIM:1")
+
+
+async def test_a_connection_that_is_refused_is_tried_again(
+    memory: MemoryTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    """7.12: too many at once, for example; it says nothing of what is asked for."""
+    listener = await memory.listen("hub")
+    async with Subscriber("memory://hub", redial=SOON) as subscriber:
+        async with WirePublisher(await listener.accept()) as peer:
+            await peer.say(Failed(command=Command.CONNECT, text="too many"))
+            await peer.rest()
+        async with WirePublisher(await listener.accept()) as peer:
+            await peer.stream_to(GRID)
+            await peer.send(columns(60.0))
+            assert (await next_batch(subscriber)).value.tolist() == [60.0]
+    await listener.close()
+    assert "hub: disconnected: the peer refused the connection: too many" in caplog.messages
+
+
 # --- more than one publisher
 
 
