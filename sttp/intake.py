@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from sttp.connection import Connection
 from sttp.errors import MetadataError, OverrunError, RefusedError, STTPError, TransportError
@@ -78,7 +78,7 @@ class Intake:
         self._metadata_changed = metadata_changed
         self._metadata = Metadata()
         # who waits for the answer to each MetadataRefresh and to each Subscribe; None for nobody
-        self._requests: deque[asyncio.Future[Metadata] | None] = deque()
+        self._requests: deque[_Request] = deque()
         self._subscriptions: deque[asyncio.Future[None] | None] = deque()
         self._subscribed = False
         self._named: list[tuple[SignalTable, SignalTable]] = []
@@ -107,7 +107,7 @@ class Intake:
         try:
             return await self._connection.run()
         finally:
-            for request in (*self._requests, *self._subscriptions):
+            for request in (*(each.answer for each in self._requests), *self._subscriptions):
                 if request is not None and not request.done():
                     request.set_exception(self._lost())
 
@@ -229,7 +229,7 @@ class Intake:
     # --- metadata
 
     def _refresh(self, request: asyncio.Future[Metadata] | None, filter_expression: str) -> None:
-        self._requests.append(request)
+        self._requests.append(_Request(request, filter_expression))
         self._session.refresh_metadata(filter_expression)
         self._connection.wake()
 
@@ -247,15 +247,17 @@ class Intake:
             _log.warning("%s: %s", self.publisher, error)
             self._answer(error)
             return
-        self._metadata = metadata
-        self._named = []
+        if not (self._requests and self._requests[0].filter_expression):
+            # a part that somebody wanted to see says nothing of the signals that are not in it
+            self._metadata = metadata
+            self._named = []
         self._metadata_changed(metadata)
         if self._options is None:
             self._link.proved_useful()
         self._answer(metadata)
 
     def _answer(self, answer: Metadata | STTPError) -> None:
-        request = self._requests.popleft() if self._requests else None
+        request = self._requests.popleft().answer if self._requests else None
         if request is None:
             if isinstance(answer, RefusedError):
                 _log.warning("%s: %s", self.publisher, answer)
@@ -292,6 +294,13 @@ class Intake:
                 answer.set_result(None)
             else:
                 answer.set_exception(refused)
+
+
+class _Request(NamedTuple):
+    """Metadata that was asked for; nobody waits for the answer where it is for the names of signals."""
+
+    answer: asyncio.Future[Metadata] | None
+    filter_expression: str
 
 
 _MOST_COMPLAINTS: Final = 20

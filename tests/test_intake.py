@@ -234,6 +234,17 @@ async def test_metadata_that_is_asked_for_comes_with_its_filter() -> None:
         assert end.metadata == [GRID, OTHER]
 
 
+async def test_a_part_of_the_metadata_takes_no_names_away() -> None:
+    async with taking() as end:
+        await end.peer.stream_to(GRID)
+        asking = asyncio.create_task(end.intake.request_metadata("FILTER TOP 0 MeasurementDetail WHERE True"))
+        await end.peer.give_metadata()
+        assert await asking == Metadata()
+        await end.peer.send(columns(1.0))
+        (measurement,) = await end.batch()
+        assert (measurement.signal.tag, measurement.publisher) == (GRID.signals.tags[0], str(GRID.node_id))
+
+
 async def test_metadata_that_is_refused() -> None:
     async with taking() as end:
         await end.peer.stream_to(GRID)
