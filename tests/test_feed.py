@@ -24,7 +24,7 @@ from sttp.transport import Link
 from sttp.transport.memory import stream_pair
 from sttp.wire import commands
 from sttp.wire.fields import inflate, is_gzip
-from sttp.wire.responses import DataPacket, DataStartTime, Failed, Succeeded, UpdateBaseTimes
+from sttp.wire.responses import ConfigurationChanged, DataPacket, DataStartTime, Failed, Succeeded, UpdateBaseTimes
 from sttp.wire.responses import Metadata as MetadataResponse
 from wire_peer import WireSubscriber
 
@@ -262,6 +262,30 @@ async def test_unsubscribing_forgets_what_waits() -> None:
 async def publish_many(end: Served, count: int) -> None:
     for number in range(count):
         await end.feed.publish(batch(number))
+
+
+# --- other commands
+
+
+async def test_what_this_publisher_does_not_do_is_declined_and_what_nobody_knows_is_ignored() -> None:
+    async with served() as end:
+        await end.peer.settle()
+        await end.peer.say(commands.RotateCipherKeys(), commands.UnknownCommand(code=0x4F))
+        declined = await end.peer.expect(Failed)
+        assert declined.command == Command.ROTATE_CIPHER_KEYS
+        await end.peer.say(commands.Subscribe(connection_string="startTimeConstraint=*-1h; filterExpression={SIM:1}"))
+        declined = await end.peer.expect(Failed)
+        assert declined.command == Command.SUBSCRIBE
+        assert "no archive" in declined.text
+        assert len(await end.peer.resubscribe("SIM:1")) == 1
+
+
+async def test_who_has_not_said_anything_yet_is_not_told_of_changes() -> None:
+    async with served() as end:
+        end.feed.follow()
+        await end.peer.settle()
+        end.feed.follow()
+        await end.peer.expect(ConfigurationChanged)
 
 
 # --- a subscriber that does not read
