@@ -11,7 +11,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
     then echo "$$candidate"; break; fi; done)
 
 # Directories too, so that a removed file is noticed.
-SOURCES := pyproject.toml README.md LICENSE $(wildcard setup.py) \
+SOURCES := pyproject.toml setup.py README.md LICENSE \
     $(shell find sttp plugins conformance -name __pycache__ -prune -o \( -type d -o -type f \) -print)
 
 export PIP_ROOT_USER_ACTION := ignore

@@ -51,45 +51,46 @@ FAULTS = (
 )
 """What the results of `decode` mean."""
 
-# The same for C, and what only the loops need. Faults:
-_TRUNCATED = cython.declare(cython.Py_ssize_t, 1)
-_OUT_OF_ORDER = cython.declare(cython.Py_ssize_t, 2)
-_NO_SIGNAL = cython.declare(cython.Py_ssize_t, 3)
-_TOO_MANY = cython.declare(cython.Py_ssize_t, 4)
-_TOO_FEW = cython.declare(cython.Py_ssize_t, 5)
+# The same for C, and what only the loops need. A name that is not `const` would be a variable for the C compiler,
+# which would load it anew at each use. Faults:
+_TRUNCATED = cython.declare(cython.const[cython.Py_ssize_t], 1)
+_OUT_OF_ORDER = cython.declare(cython.const[cython.Py_ssize_t], 2)
+_NO_SIGNAL = cython.declare(cython.const[cython.Py_ssize_t], 3)
+_TOO_MANY = cython.declare(cython.const[cython.Py_ssize_t], 4)
+_TOO_FEW = cython.declare(cython.const[cython.Py_ssize_t], 5)
 
-_MARGIN = cython.declare(cython.Py_ssize_t, MARGIN)
-_UNSEEN = cython.declare(cython.Py_ssize_t, UNSEEN)
-_UNNAMED = cython.declare(cython.Py_ssize_t, UNNAMED)
+_MARGIN = cython.declare(cython.const[cython.Py_ssize_t], 100)
+_UNSEEN = cython.declare(cython.const[cython.Py_ssize_t], 0)
+_UNNAMED = cython.declare(cython.const[cython.Py_ssize_t], -1)
 
 # cells of `stream`: the last two times, the smallest time steps, the row of the previous measurement
-_T1 = cython.declare(cython.Py_ssize_t, 0)
-_T2 = cython.declare(cython.Py_ssize_t, 1)
-_D1 = cython.declare(cython.Py_ssize_t, 2)
-_D4 = cython.declare(cython.Py_ssize_t, 5)
-_PREVIOUS = cython.declare(cython.Py_ssize_t, 6)
-_ROWS = cython.declare(cython.Py_ssize_t, ROWS)
-_LENGTH = cython.declare(cython.Py_ssize_t, LENGTH)
+_T1 = cython.declare(cython.const[cython.Py_ssize_t], 0)
+_T2 = cython.declare(cython.const[cython.Py_ssize_t], 1)
+_D1 = cython.declare(cython.const[cython.Py_ssize_t], 2)
+_D4 = cython.declare(cython.const[cython.Py_ssize_t], 5)
+_PREVIOUS = cython.declare(cython.const[cython.Py_ssize_t], 6)
+_ROWS = cython.declare(cython.const[cython.Py_ssize_t], 7)
+_LENGTH = cython.declare(cython.const[cython.Py_ssize_t], 8)
 
 # words of a row: the predicted index of the measurement that follows, two flags, three values
-_NEXT = cython.declare(cython.Py_ssize_t, 8)
-_F1 = cython.declare(cython.Py_ssize_t, 9)
-_F2 = cython.declare(cython.Py_ssize_t, 10)
-_V1 = cython.declare(cython.Py_ssize_t, 11)
-_V2 = cython.declare(cython.Py_ssize_t, 12)
-_V3 = cython.declare(cython.Py_ssize_t, 13)
+_NEXT = cython.declare(cython.const[cython.Py_ssize_t], 8)
+_F1 = cython.declare(cython.const[cython.Py_ssize_t], 9)
+_F2 = cython.declare(cython.const[cython.Py_ssize_t], 10)
+_V1 = cython.declare(cython.const[cython.Py_ssize_t], 11)
+_V2 = cython.declare(cython.const[cython.Py_ssize_t], 12)
+_V3 = cython.declare(cython.const[cython.Py_ssize_t], 13)
 
 # bytes of a row: code words left until it adapts, how often it did (at most two), mode less one, three short codes
-_LEFT = cython.declare(cython.Py_ssize_t, 56)
-_STAGE = cython.declare(cython.Py_ssize_t, 57)
-_MODE = cython.declare(cython.Py_ssize_t, 58)
-_SHORT = cython.declare(cython.Py_ssize_t, 59)
-_NO_CODE = cython.declare(cython.Py_ssize_t, 255)
+_LEFT = cython.declare(cython.const[cython.Py_ssize_t], 56)
+_STAGE = cython.declare(cython.const[cython.Py_ssize_t], 57)
+_MODE = cython.declare(cython.const[cython.Py_ssize_t], 58)
+_SHORT = cython.declare(cython.const[cython.Py_ssize_t], 59)
+_NO_CODE = cython.declare(cython.const[cython.Py_ssize_t], 255)
 
 # masks; the sign, flipped on both sides, makes comparisons signed
-_MASK_32 = cython.declare(cython.ulonglong, 0xFFFF_FFFF)
-_MASK_64 = cython.declare(cython.ulonglong, 0xFFFF_FFFF_FFFF_FFFF)
-_SIGN = cython.declare(cython.ulonglong, 0x8000_0000_0000_0000)
+_MASK_32 = cython.declare(cython.const[cython.ulonglong], 0xFFFF_FFFF)
+_MASK_64 = cython.declare(cython.const[cython.ulonglong], 0xFFFF_FFFF_FFFF_FFFF)
+_SIGN = cython.declare(cython.const[cython.ulonglong], 0x8000_0000_0000_0000)
 
 # _WORD: by mode and the next 8 bits, the length of the code word (high byte) and the code, or 32 to 34 for a short one.
 # _EXTRA: by code, the bits of the XOR field that follows it; or, for a 7-bit number, 128 + 8 times the bytes that may

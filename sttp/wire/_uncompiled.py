@@ -7,7 +7,7 @@ do nothing and the types are Python's own: whole numbers of any size, and memory
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
 
@@ -48,6 +48,10 @@ nogil: Final = _NoGil()
 def exceptval(*, check: bool) -> Callable[[_T], _T]:
     """What a function returns when it raises; without `check` it never does."""
     return lambda function: function
+
+
+class const(Generic[_T]):  # noqa: N801  # Cython's name
+    """A type whose values are constants."""
 
 
 def declare(kind: object, value: _T) -> _T:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import importlib.util
 import random
-from pathlib import Path
-from types import ModuleType
 
 import construct
 import numpy as np
 import pytest
 
+from codec_loops import COMPACT_LOOPS
 from sttp.codes import StateFlags
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import Limits
@@ -34,28 +32,10 @@ BASES = BaseTimes(active=0, times=(T, T + 4_200_000_000))
 ODD_BASES = BaseTimes(active=1, times=(T, T + 4_200_000_000))
 
 
-def _uncompiled() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "_compact_uncompiled", Path(compact.__file__).with_name("_compact.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-LOOPS = (
-    {"compiled": compact._compact, "uncompiled": _uncompiled()}
-    if compact._compact.COMPILED
-    else {"uncompiled": compact._compact}
-)
-
-
-@pytest.fixture(params=LOOPS, autouse=True)
+@pytest.fixture(params=COMPACT_LOOPS, autouse=True)
 def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test runs with the loops as they are installed and, if these are compiled, uncompiled too."""
-    monkeypatch.setattr(compact, "_compact", LOOPS[request.param])
+    monkeypatch.setattr(compact, "_compact", COMPACT_LOOPS[request.param])
 
 
 def _columns(*measurements: tuple[int, int, int, int]) -> Columns:

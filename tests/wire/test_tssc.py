@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import construct
 import numpy as np
 import pytest
 
+from codec_loops import ARE_COMPILED, TSSC_LOOPS, with_each
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import Limits
 from sttp.measurement import Columns
@@ -34,22 +33,10 @@ VECTORS = sorted(path for path in (Path(__file__).parent / "vectors" / "tssc").g
 T = 0x08DAA19EA6B30000
 
 
-def _uncompiled() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_tssc_uncompiled", Path(tssc.__file__).with_name("_tssc.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-LOOPS = {"compiled": tssc._tssc, "uncompiled": _uncompiled()} if tssc._tssc.COMPILED else {"uncompiled": tssc._tssc}
-
-
-@pytest.fixture(params=LOOPS, autouse=True)
+@pytest.fixture(params=TSSC_LOOPS, autouse=True)
 def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test runs with the loops as they are installed and, if these are compiled, uncompiled too."""
-    monkeypatch.setattr(tssc, "_tssc", LOOPS[request.param])
+    monkeypatch.setattr(tssc, "_tssc", TSSC_LOOPS[request.param])
 
 
 def _columns(measurements: list[list[int]]) -> Columns:
@@ -458,13 +445,9 @@ def test_every_flipped_bit_gives_measurements_or_an_error(name: str) -> None:
     for bit in range(8 * min(len(encoded), 200)):
         damaged = bytearray(encoded)
         damaged[bit // 8] ^= 0x80 >> bit % 8
-        outcomes = []
-        for loops in LOOPS.values():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(tssc, "_tssc", loops)
-                outcomes.append(_outcome(bytes(damaged), block["count"], 12))
-        assert all(outcome == outcomes[0] for outcome in outcomes)
-        assert isinstance(outcomes[0], str) or len(outcomes[0]) == block["count"]
+        first, *others = with_each(lambda damaged=bytes(damaged): _outcome(damaged, block["count"], 12))
+        assert all(outcome == first for outcome in others)
+        assert isinstance(first, str) or len(first) == block["count"]
 
 
 def test_random_bytes_give_measurements_or_an_error() -> None:
@@ -475,6 +458,9 @@ def test_random_bytes_give_measurements_or_an_error() -> None:
         assert isinstance(outcome, str) or len(outcome) == count
 
 
+# compiled
+
+
 @pytest.mark.skipif(os.environ.get("STTP_REQUIRE_EXTENSION") != "1", reason="compiled loops are not required here")
 def test_the_loops_are_compiled_where_they_must_be() -> None:
-    assert LOOPS.keys() == {"compiled", "uncompiled"}
+    assert ARE_COMPILED

@@ -1,0 +1,58 @@
+"""Compiles the two codec loops where that can be done; all else about the build is in pyproject.toml.
+
+Without a C compiler, or without Cython, the package is built all the same, and runs the same files uncompiled. Two
+environment variables choose: with STTP_REQUIRE_EXTENSION=1 a failure to compile is an error, and with STTP_PURE=1
+nothing is compiled, for a wheel that runs anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+
+from setuptools import Extension, setup
+
+try:
+    from Cython.Build import cythonize
+except ImportError:
+    cythonize = None
+
+LOOPS = {"sttp.wire._compact": "sttp/wire/_compact.py", "sttp.wire._tssc": "sttp/wire/_tssc.py"}
+
+REQUIRED = os.environ.get("STTP_REQUIRE_EXTENSION") == "1"
+PURE = os.environ.get("STTP_PURE") == "1"
+
+# one wheel for CPython 3.11 and all that follow; free-threaded ones have no limited API
+ABI3 = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+# numbers wrap around, and nobody debugs the C that Cython writes
+COMPILER_FLAGS = [] if sys.platform == "win32" else ["-O3", "-fwrapv", "-g0"]
+
+
+def extensions() -> list[Extension]:
+    """The loops as extension modules; none where they shall not be compiled, or cannot."""
+    if PURE or (cythonize is None and not REQUIRED):
+        return []
+    loops = [
+        Extension(
+            name,
+            [source],
+            extra_compile_args=COMPILER_FLAGS,
+            define_macros=[("Py_LIMITED_API", "0x030B0000")] if ABI3 else [],
+            py_limited_api=ABI3,
+        )
+        for name, source in LOOPS.items()
+    ]
+    compiled: list[Extension] = cythonize(loops, build_dir="build/cython")
+    for extension in compiled:
+        extension.optional = not REQUIRED  # would be lost if it were given to what goes into cythonize()
+    return compiled
+
+
+if REQUIRED and PURE:
+    sys.exit("STTP_REQUIRE_EXTENSION=1 and STTP_PURE=1 contradict each other")
+setup(
+    ext_modules=extensions(),
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 and not PURE else {},
+)
