@@ -37,6 +37,8 @@ QUEUE_LIMIT: Final = 1_000_000
 MAX_CONNECTIONS: Final = 1_000
 """Subscribers that may be connected at once; cppapi and pyapi have no limit."""
 
+_WANTED_NOTHING: Final = "it subscribed to nothing and asked for nothing; perhaps it has a publisher already"
+
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that subscribers have, when the publisher leaves, to take what was under way."""
 
@@ -305,7 +307,8 @@ class Publisher:
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
                 _log.exception("%s: internal error", feed.peer)
             else:
-                _log.info("%s: disconnected%s", feed.peer, f": {error}" if error else "")
+                reason = error or (None if link.useful else _WANTED_NOTHING)
+                _log.info("%s: disconnected%s", feed.peer, f": {reason}" if reason else "")
             finally:
                 self._feeds.discard(feed)
                 self._tally.dropped += feed.dropped

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
+
+import pytest
 
 from ends import SOON, frame, some_of, values_fit
 from sttp import Metadata, Publisher, Subscriber
@@ -89,6 +92,20 @@ async def test_a_listening_subscriber_keeps_several_publishers_apart() -> None:
         for each in times.values():
             assert each == sorted(each)
             assert len(each) == 100
+
+
+async def test_a_publisher_too_many_is_told_apart_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with Subscriber("reverse+tcp://127.0.0.1:0") as subscriber:
+        assert subscriber.listening is not None
+        async with Publisher(subscriber.listening, metadata=of_node(0), redial=SOON) as first:
+            await first.wait_for_subscription()
+            with caplog.at_level(logging.INFO, "sttp"):
+                async with Publisher(subscriber.listening, metadata=of_node(1), redial=SOON) as second:
+                    while "perhaps it has a publisher already" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+                        await asyncio.sleep(0.01)
+                    assert second.statistics.subscriptions == 0
+            assert first.statistics.connections == 1
+    assert "turned away" in caplog.text
 
 
 async def test_a_publisher_that_leaves_touches_no_other() -> None:

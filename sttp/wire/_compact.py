@@ -166,10 +166,10 @@ def join(
         How many bytes they take.
     """
     if cython.compiled:
-        flags_view = cython.declare("unsigned char[::1]", flags)
-        index_view = cython.declare("unsigned int[::1]", index)
-        values_view = cython.declare("unsigned int[::1]", values)
-        times_view = cython.declare("unsigned long long[::1]", times)
+        flags_view = cython.declare("const unsigned char[::1]", flags)
+        index_view = cython.declare("const unsigned int[::1]", index)
+        values_view = cython.declare("const unsigned int[::1]", values)
+        times_view = cython.declare("const unsigned long long[::1]", times)
         out_view = cython.declare("unsigned char[::1]", out)
         count = cython.declare(cython.Py_ssize_t, len(flags))
         offset_size = cython.declare(cython.Py_ssize_t, offset_bytes)
@@ -177,10 +177,10 @@ def join(
         end = cython.declare(cython.Py_ssize_t, 0)
         with cython.nogil:
             end = _join(
-                cython.address(flags_view[0]),
-                cython.address(index_view[0]),
-                cython.address(values_view[0]),
-                cython.address(times_view[0]),
+                cython.cast(cython.p_uchar, cython.address(flags_view[0])),
+                cython.cast(cython.p_uint, cython.address(index_view[0])),
+                cython.cast(cython.p_uint, cython.address(values_view[0])),
+                cython.cast(cython.p_ulonglong, cython.address(times_view[0])),
                 count,
                 offset_size,
                 full_size,

@@ -668,10 +668,10 @@ def encode(
         The first measurement that did not go in.
     """
     if cython.compiled:
-        index_view = cython.declare("int[::1]", index)
-        ticks_view = cython.declare("unsigned long long[::1]", ticks)
-        flags_view = cython.declare("unsigned int[::1]", flags)
-        values_view = cython.declare("unsigned int[::1]", values)
+        index_view = cython.declare("const int[::1]", index)
+        ticks_view = cython.declare("const unsigned long long[::1]", ticks)
+        flags_view = cython.declare("const unsigned int[::1]", flags)
+        values_view = cython.declare("const unsigned int[::1]", values)
         out_view = cython.declare("unsigned char[::1]", out)
         stream_view = cython.declare("unsigned long long[::1]", stream)
         slots_view = cython.declare("int[::1]", slots)
@@ -683,10 +683,10 @@ def encode(
         result = cython.declare(cython.Py_ssize_t, 0)
         with cython.nogil:
             result = _encode(
-                cython.address(index_view[0]),
-                cython.address(ticks_view[0]),
-                cython.address(flags_view[0]),
-                cython.address(values_view[0]),
+                cython.cast(cython.p_int, cython.address(index_view[0])),
+                cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
+                cython.cast(cython.p_uint, cython.address(flags_view[0])),
+                cython.cast(cython.p_uint, cython.address(values_view[0])),
                 first,
                 stop,
                 cython.address(out_view[0]),

@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant("wire/tssc.py", "else 1\n", "else 0\n", "the sequence wraps to 0, which means a reset"),
     Mutant("wire/subscription.py", "if len(terms) == 2:", "if len(terms) >= 2:", "a=b=c is taken for a pair"),
     Mutant("wire/data_packet.py", "if count < 0:", "if count < -1:", "a count of -1 passes"),
-    Mutant("wire/cipher.py", "1 <= padding <= _BLOCK", "0 <= padding <= _BLOCK", "a padding of no bytes passes"),
+    Mutant("wire/cipher.py", "if not secret or len", "if len", "no bytes are taken for cipher text"),
     Mutant("session/publisher.py", "self._cache_index ^ 1 if", "self._cache_index if", "the first cache has index 1"),
     Mutant("session/publisher.py", "subscription.current, subscription.offered = subscription.offered, None",
            "subscription.current = subscription.offered", "a second confirm installs the cache again"),

@@ -271,3 +271,12 @@ def test_user_flags_are_lost() -> None:
 def test_all_compact_flags_come_back() -> None:
     every = np.arange(256, dtype=np.uint8)
     assert to_compact_flags(to_state_flags(every)).tolist() == (every & 0x3F).tolist()
+
+
+def test_columns_that_may_not_be_written_to_are_written_all_the_same() -> None:
+    near, far = BaseTimes(active=0, times=(T - 5, 0)), T + 2**40
+    columns = Columns.empty(4)._replace(ticks=np.array([T, far, T, far]))  # mixed widths go through the loop
+    expected = write_compact(columns, TimeFormat(), near)
+    for column in columns:
+        column.flags.writeable = False
+    assert write_compact(columns, TimeFormat(), near) == expected

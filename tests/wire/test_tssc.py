@@ -464,3 +464,11 @@ def test_random_bytes_give_measurements_or_an_error() -> None:
 @pytest.mark.skipif(os.environ.get("STTP_REQUIRE_EXTENSION") != "1", reason="compiled loops are not required here")
 def test_the_loops_are_compiled_where_they_must_be() -> None:
     assert ARE_COMPILED
+
+
+def test_columns_that_may_not_be_written_to_are_encoded_all_the_same() -> None:
+    columns = Columns(*(column.copy() for column in Columns.empty(5)))
+    expected = TsscEncoder().encode(columns)
+    for column in columns:
+        column.flags.writeable = False
+    assert TsscEncoder().encode(columns) == expected
