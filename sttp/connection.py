@@ -6,7 +6,7 @@ It knows neither which role the session plays nor who dialed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -26,11 +26,13 @@ READ_SIZE: Final = 256 * 1024
 """Bytes taken from the stream at once: all data packets in them become one batch."""
 
 WRITE_SIZE: Final = 64 * 1024
-"""Bytes gathered before they are written; more is left to the source until the stream has taken these. Also the most
-that is written at once: what is longer, such as metadata, goes in pieces."""
+"""Bytes gathered before they are written; more is left to the source until the stream has taken these."""
+
+PIECE_SIZE: Final = 256 * 1024
+"""Most bytes that are written at once: what is longer, such as metadata, goes in pieces."""
 
 WRITE_TIMEOUT: Final = 30.0
-"""Seconds that a peer may take for `WRITE_SIZE` bytes, before it counts as dead."""
+"""Seconds that a peer may take for one piece before it counts as dead; that is 70 kbit/s."""
 
 LINGER: Final = 1.0
 """Seconds to wait, after our last byte, for the peer to end its side too: what we sent last is then not lost (3.4)."""
@@ -181,10 +183,13 @@ class Connection(Generic[E]):
                     pass
 
 
-def _pieces(output: list[bytes]) -> Iterator[list[memoryview]]:
-    """The bytes of `output` in lists of at most `WRITE_SIZE` bytes; nothing is copied."""
+def _pieces(output: list[bytes]) -> Iterator[Sequence[bytes | memoryview]]:
+    """The bytes of `output`, at most `PIECE_SIZE` at a time; nothing is copied."""
+    if sum(map(len, output)) <= PIECE_SIZE:
+        yield output
+        return
     piece: list[memoryview] = []
-    room = WRITE_SIZE
+    room = PIECE_SIZE
     for data in output:
         rest = memoryview(data)
         while rest:
@@ -193,6 +198,6 @@ def _pieces(output: list[bytes]) -> Iterator[list[memoryview]]:
             room -= len(piece[-1])
             if not room:
                 yield piece
-                piece, room = [], WRITE_SIZE
+                piece, room = [], PIECE_SIZE
     if piece:
         yield piece
