@@ -184,7 +184,9 @@ class Intake:
                 self._subscription_answered(RefusedError(event.reason, what="subscription"))
             case ConfigurationChanged():
                 self._events.put(self.publisher, event)
-                if self._with_metadata:
+                # one that has not been asked for yet will bring this change too
+                waiting = any(request.answer is None for request in [*self._requests][1:])
+                if self._with_metadata and not waiting:
                     self._refresh(None, "")
             case PacketDropped():
                 self._tally.gaps += 1

@@ -173,8 +173,11 @@ class Publisher:
 
         Raises:
             EndpointError: an endpoint has turned out to be one that nobody can dial.
+            UsageError: a signal index that is not in the batch's table.
         """
         self._check()
+        if len(batch) and not 0 <= int(batch.signal_index.min()) <= int(batch.signal_index.max()) < len(batch.signals):
+            raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
         for feed in tuple(self._feeds):
             if feed.active:
                 await feed.publish(batch)

@@ -330,6 +330,22 @@ async def test_changed_metadata_is_fetched_and_signals_get_their_new_names() -> 
         assert measurement.signal.tag == "RENAMED"
 
 
+async def test_many_changes_in_a_row_are_fetched_once_more_not_many_times() -> None:
+    async with taking() as end:
+        await end.peer.stream_to(GRID)
+        for _ in range(50):
+            await end.peer.say(responses.ConfigurationChanged())
+        await turns()
+        await end.peer.give_metadata(GRID)  # asked for at the first change, and perhaps too early for the others
+        await end.peer.give_metadata(OTHER)
+        while end.metadata[-1] != OTHER:
+            await turns()
+        await end.peer.send(columns(1.0))
+        await end.batch()
+        assert end.intake.session.deadline is not None
+        assert not end.intake._requests
+
+
 async def test_large_metadata_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     large = simulated_metadata(1000)
     assert len(large.write()) > SMALL

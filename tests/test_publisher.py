@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import numpy as np
 import pytest
 
 from open_files import open_files
@@ -14,6 +15,7 @@ from sttp import MeasurementBatch, Overflow, Publisher, Subscriber
 from sttp.catalogue import Catalogue
 from sttp.codes import Command, ModeFlags, OperationalModes
 from sttp.errors import ClosedError, EndpointError, TransportError, UsageError
+from sttp.measurement import Columns
 from sttp.metadata import simulated_metadata
 from sttp.session import PublisherConfig
 from sttp.transport import RedialPolicy, load_plugins
@@ -134,6 +136,14 @@ async def test_what_nobody_has_subscribed_to_goes_nowhere(memory: MemoryTranspor
             await publisher.drain()
         assert publisher.statistics.measurements == 0
         assert publisher.statistics.dropped == 0
+
+
+@pytest.mark.parametrize("index", [-1, len(GRID.signals)])
+async def test_an_index_without_a_signal_is_refused(memory: MemoryTransport, index: int) -> None:
+    columns = Columns.empty(1)._replace(signal_index=np.array([index], np.int32))
+    async with Publisher("memory://hub", metadata=GRID) as publisher:
+        with pytest.raises(UsageError, match="beyond its table"):
+            await publisher.publish(MeasurementBatch(columns, publisher.signals))
 
 
 async def test_waiting_for_a_subscription_and_again_after_it_has_ended(memory: MemoryTransport) -> None:
