@@ -39,7 +39,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.intake": ENDS,
     "sttp.publisher": ENDS | {"sttp.feed"},
     "sttp.subscriber": ENDS | {"sttp.intake"},
-    "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber"},
+    "sttp.background": {"sttp.errors"},
+    "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber", "sttp.background"},
     "sttp.cli": ENDS | {"sttp.publisher", "sttp.subscriber"},
     "sttp.__main__": {"sttp.cli"},
     "sttp_conformance": VOCABULARY | {"sttp.wire", "sttp.transport"},
@@ -49,8 +50,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
-    "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events", "sttp.publisher",
-    "sttp.queues", "sttp.subscriber", "sttp.sync", "sttp.testing", "sttp.transport",
+    "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events",
+    "sttp.publisher", "sttp.queues", "sttp.subscriber", "sttp.testing", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": _WITH_A_LOOP,
@@ -62,7 +63,7 @@ HOME: Mapping[str, set[str]] = {
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
-    "threading": {"sttp.sync"},
+    "threading": {"sttp.background"},
     "time": {"sttp.ticks", *_WITH_A_LOOP},
     "typer": {"sttp.cli"},
 }
