@@ -172,15 +172,18 @@ class Background(Generic[A]):
     # --- in its own thread
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        lived = False
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(self._live())
-        except asyncio.CancelledError:
-            self._ended.set_result(None)  # cut short, as somebody wished
+                lived = True
         except BaseException as error:  # noqa: BLE001 - handed to whoever stops
-            self._ended.set_exception(error)
-        else:
-            self._ended.set_result(None)
+            cut = isinstance(error, asyncio.CancelledError)
+            # CPython 3.12.1 cannot end the loop's helper threads when the interpreter exits, but has closed the loop
+            if not cut and not (lived and isinstance(error, RuntimeError)):
+                self._ended.set_exception(error)
+                return
+        self._ended.set_result(None)
 
     async def _live(self) -> None:
         self._life = asyncio.current_task()
