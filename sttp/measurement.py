@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sttp import tabular
 from sttp import ticks as _ticks
 from sttp.codes import StateFlags
 from sttp.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
 
 __all__ = ["Columns", "Measurement", "MeasurementBatch", "Signal", "SignalTable"]
 
@@ -118,6 +124,11 @@ class SignalTable:
     def index_of(self) -> Mapping[UUID, int]:
         """Signal index by signal ID. Built at first use: it costs about 150 bytes per signal."""
         return {UUID(bytes=self.ids[index].tobytes()): int(index) for index in np.flatnonzero(self.present)}
+
+    @cached_property
+    def names(self) -> tabular.SignalNames:
+        """What the signals are called, as tables of other libraries want it. Built at first use."""
+        return tabular.SignalNames(self.ids, self.keys, self.tags)
 
     def select(self, which: NDArray[np.intp]) -> SignalTable:
         """The signals at the indexes `which`, numbered anew from 0 in that order."""
@@ -299,3 +310,70 @@ class MeasurementBatch:
     def value(self) -> NDArray[np.float32]:
         """Values."""
         return self.columns.value
+
+    # --- tables of other libraries
+
+    @classmethod
+    def from_pandas(cls, frame: pandas.DataFrame, signals: SignalTable, *, wide: bool = False) -> Self:
+        """Build a batch from a table of pandas, such as `to_pandas` makes.
+
+        Args:
+            frame: one row per measurement, with the column `value`; with one of `signal_id`, `key` and `tag`, of which
+                the first counts; with `time`, `ticks`, or timestamps as the index; and with `flags`, if not all are 0.
+                Other columns do not matter. When it is wide: one column per signal, called by its tag, key or ID, and
+                timestamps as the index; an empty cell (NaN) is no measurement.
+            signals: the table that has these signals.
+            wide: whether the frame is wide.
+
+        Times without zone are UTC; what they have below 100 ns is cut off.
+
+        Raises:
+            UsageError: pandas is not installed; or something is missing or has a wrong type, a name belongs to no
+                signal of the table or to several, or `time` and `ticks` contradict each other.
+        """
+        index, ticks, flags, value = (tabular.from_wide_pandas if wide else tabular.from_pandas)(frame, signals.names)
+        return cls.of(signals, index, ticks, value, flags)
+
+    def to_pandas(self, *, wide: bool = False) -> pandas.DataFrame:
+        """The measurements as a table of pandas: one row each, or one column per signal when it is `wide`.
+
+        The columns are `time` (UTC, to the 100 ns), `tag`, `value` (float32), `flags` (uint32), `key`, `signal_id`,
+        `publisher` and `ticks` (int64, as received). Texts are categorical; what is not known is missing. Batches of
+        one subscription have equal categories, so that `pandas.concat` keeps them.
+
+        `time` is missing (NaT) where nanoseconds in 64 bits cannot tell it: before 1677-09-21, after 2262-04-11, and
+        in a leap second, 23:59:60. Only `ticks` tell it then.
+
+        Args:
+            wide: the index is the time, in order; each column is a signal, called by its tag, or, if it has none or
+                shares it, by its key or ID. Cells are the values; NaN where there is none. Of several measurements of
+                one signal at one time the last in the batch counts. Flags are not shown, and measurements without
+                `time` or signal are left out with a warning.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        if wide:
+            return tabular.to_wide_pandas(self.columns, self.signals.names)
+        return tabular.to_pandas(self.columns, self.signals.names, self.publisher)
+
+    def to_polars(self) -> polars.DataFrame:
+        """The measurements as a table of Polars: one row each, with the columns of `to_pandas`.
+
+        `time` is `Datetime("ns", "UTC")`, null where `to_pandas` has NaT. Texts are `Categorical`.
+
+        Raises:
+            UsageError: Polars is not installed.
+        """
+        return tabular.to_polars(self.columns, self.signals.names, self.publisher)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The measurements as a table of Apache Arrow: one row each, with the columns of `to_pandas`.
+
+        `time` is `timestamp("ns", "UTC")`, null where `to_pandas` has NaT. Texts are dictionaries. Numbers are not
+        copied: the columns of the batch must not be changed afterwards.
+
+        Raises:
+            UsageError: pyarrow is not installed.
+        """
+        return tabular.to_arrow(self.columns, self.signals.names, self.publisher)

@@ -23,6 +23,8 @@ ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.catalogue
 # What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
 MAY_IMPORT: Mapping[str, set[str]] = {
     **dict.fromkeys(VOCABULARY, VOCABULARY),
+    "sttp.tabular": {"sttp.errors", "sttp.ticks"},
+    "sttp.measurement": VOCABULARY | {"sttp.tabular"},
     "sttp.wire": VOCABULARY,
     "sttp.session": SESSIONS,
     "sttp.metadata": VOCABULARY,
@@ -57,7 +59,10 @@ HOME: Mapping[str, set[str]] = {
     "asyncio": _WITH_A_LOOP,
     "construct": {"sttp.wire", "sttp_conformance"},
     "lark": {"sttp.filter_expression"},
+    "pandas": {"sttp.tabular", "sttp.measurement"},  # in the latter as types of its methods
     "pluggy": {"sttp.transport"},
+    "polars": {"sttp.tabular", "sttp.measurement"},
+    "pyarrow": {"sttp.tabular", "sttp.measurement"},
     "re2": {"sttp.filter_expression"},
     "rich": {"sttp.cli"},
     "select": set(),
