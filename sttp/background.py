@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -31,8 +30,8 @@ R = TypeVar("R")
 CUT_TIMEOUT: Final = 1.0
 """Seconds that an interrupted `stop` gives the object to end at once."""
 
-SLICE: Final = 0.1
-"""Seconds between two looks for Ctrl-C on Windows, where waiting for a lock without end does not notice it."""
+SLICE: Final = 0.2
+"""Seconds between two looks of the main thread for Ctrl-C."""
 
 
 class Background(Generic[A]):
@@ -131,17 +130,27 @@ class Background(Generic[A]):
             self._tell(call.cancel)  # when it is done already, without effect
             raise
 
-    def read(self, get: Callable[[A], R]) -> R:
-        """What `get` finds in the object; also before it was started and after it was stopped."""
+    def call(self, function: Callable[[A], R]) -> R:
+        """Call a function with the object in its thread; in the caller's before the start and after the stop.
 
-        async def read(target: A) -> R:
-            return get(target)
+        Raises:
+            Exception: whatever the function raises.
+        """
+        called = False
+
+        async def call(target: A) -> R:
+            nonlocal called
+            called = True
+            return function(target)
 
         if self._entered.done():
-            with suppress(ClosedError):
-                return self.wait(read)
+            try:
+                return self.wait(call)
+            except ClosedError:
+                if called:
+                    raise
             _wait(self._ended)
-        return get(self._target)
+        return function(self._target)
 
     def _begin(self, thread: threading.Thread, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -258,8 +267,13 @@ class _Call(Generic[R]):
 
 
 def _wait(future: Future[Any]) -> None:
-    """Wait until it is done, whichever way; an interrupt is noticed."""
-    while concurrent.futures.wait([future], SLICE if sys.platform == "win32" else None).not_done:
+    """Wait until it is done, whichever way; an interrupt is noticed.
+
+    A signal does not end the wait for a lock when it comes just before, and on Windows never. So the main thread, which
+    is the one that is interrupted, does not wait for long.
+    """
+    limit = SLICE if threading.current_thread() is threading.main_thread() else None
+    while concurrent.futures.wait([future], limit).not_done:
         pass
 
 

@@ -120,7 +120,7 @@ class _Property(Protocol[R_co]):
 class _Read(property):
     def __init__(self, kind: type[A], get: Callable[[A], Any]) -> None:
         def read(facade: _Blocking[A]) -> Any:
-            return facade._background.read(get)
+            return facade._background.call(get)
 
         super().__init__(read)
         self._read = read
@@ -155,6 +155,16 @@ def _waits(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Calla
     return wait
 
 
+def _calls(method: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[_Blocking[A], P], R]:
+    """Let a method that does not wait be called where the object lives."""
+
+    @functools.wraps(method)
+    def call(facade: _Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return facade._background.call(lambda target: method(target, *args, **kwargs))
+
+    return call
+
+
 def _iterates(
     method: Callable[Concatenate[A, P], AsyncIterator[R]],
 ) -> Callable[Concatenate[_Blocking[A], P], Iterator[R]]:
@@ -162,7 +172,7 @@ def _iterates(
 
     @functools.wraps(method)
     def iterate(facade: _Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        steps = facade._background.read(lambda target: method(target, *args, **kwargs))
+        steps = facade._background.call(lambda target: method(target, *args, **kwargs))
         return _Iteration(facade._background, steps, facade._timeout)
 
     # for people and for the reference: type checkers know already
@@ -200,6 +210,11 @@ class Publisher(_Blocking[sttp.publisher.Publisher]):
     signals = _reads(sttp.publisher.Publisher, lambda publisher: publisher.signals)
     statistics = _reads(sttp.publisher.Publisher, lambda publisher: publisher.statistics)
     publish = _waits(sttp.publisher.Publisher.publish)
+    events = _iterates(sttp.publisher.Publisher.events)
+    change_metadata = _calls(sttp.publisher.Publisher.change_metadata)
+    notify = _calls(sttp.publisher.Publisher.notify)
+    send_buffer_block = _calls(sttp.publisher.Publisher.send_buffer_block)
+    send_user_response = _calls(sttp.publisher.Publisher.send_user_response)
     wait_for_subscription = _waits(sttp.publisher.Publisher.wait_for_subscription)
     drain = _waits(sttp.publisher.Publisher.drain)
 
@@ -222,4 +237,9 @@ class Subscriber(_Blocking[sttp.subscriber.Subscriber]):
     metadata = _reads(sttp.subscriber.Subscriber, lambda subscriber: subscriber.metadata)
     statistics = _reads(sttp.subscriber.Subscriber, lambda subscriber: subscriber.statistics)
     measurements = _iterates(sttp.subscriber.Subscriber.measurements)
+    events = _iterates(sttp.subscriber.Subscriber.events)
+    subscribe = _waits(sttp.subscriber.Subscriber.subscribe)
+    unsubscribe = _calls(sttp.subscriber.Subscriber.unsubscribe)
+    send_user_command = _calls(sttp.subscriber.Subscriber.send_user_command)
+    update_processing_interval = _calls(sttp.subscriber.Subscriber.update_processing_interval)
     refresh_metadata = _waits(sttp.subscriber.Subscriber.refresh_metadata)

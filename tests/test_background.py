@@ -142,7 +142,7 @@ def test_a_failure_meanwhile_is_raised_by_stop(pool: ThreadPoolExecutor) -> None
     assert waiting.wait(PATIENCE)
     life = target.tasks[0]
     assert life is not None
-    background.read(lambda _: life.cancel())
+    background.call(lambda _: life.cancel())
     with pytest.raises(ClosedError):
         call.result(PATIENCE)
     with pytest.raises(ClosedError):
@@ -179,18 +179,30 @@ def test_what_was_never_started_can_be_stopped(target: Target) -> None:
     assert target.tasks == []
 
 
-def test_reading_works_at_any_time(target: Target) -> None:
+def test_a_function_can_be_called_at_any_time(target: Target) -> None:
     background = Background(target)
-    counts = [background.read(lambda target: len(target.tasks))]
+    counts = [background.call(lambda target: len(target.tasks))]
     background.start()
-    counts.append(background.read(lambda target: len(target.tasks)))
+    counts.append(background.call(lambda target: len(target.tasks)))
     background.stop()
-    counts.append(background.read(lambda target: len(target.tasks)))
+    counts.append(background.call(lambda target: len(target.tasks)))
     assert counts == [0, 1, 2]
 
 
-def test_reading_takes_place_where_the_object_lives(background: Background[Target]) -> None:
-    assert background.read(lambda _: threading.current_thread()) is background.wait(_thread)
+def test_a_function_is_called_where_the_object_lives(background: Background[Target]) -> None:
+    assert background.call(lambda _: threading.current_thread()) is background.wait(_thread)
+
+
+def test_a_function_that_meets_something_closed_is_called_once(background: Background[Target]) -> None:
+    calls = []
+
+    def meet(_: Target) -> None:
+        calls.append(True)
+        raise ClosedError("something else")
+
+    with pytest.raises(ClosedError, match="something else"):
+        background.call(meet)
+    assert len(calls) == 1
 
 
 def test_a_timeout_cancels(background: Background[Target], target: Target) -> None:
@@ -261,7 +273,7 @@ def test_while_it_opens_nothing_can_be_waited_for(pool: ThreadPoolExecutor) -> N
     assert entering.wait(PATIENCE)
     with pytest.raises(UsageError, match="not open yet"):
         background.wait(Target.answer)
-    assert background.read(lambda target: len(target.tasks)) == 1
+    assert background.call(lambda target: len(target.tasks)) == 1
     background.stop()
     assert isinstance(start.exception(PATIENCE), ClosedError)
 
@@ -279,7 +291,7 @@ def test_its_own_thread_is_not_made_to_wait_for_itself(
     background: Background[Target], call: Callable[[Background[Target]], object]
 ) -> None:
     with pytest.raises(UsageError):
-        background.read(lambda _: call(background))
+        background.call(lambda _: call(background))
     assert background.wait(Target.answer) == 42
 
 

@@ -28,7 +28,8 @@ from sttp import (
     sync,
     ticks,
 )
-from sttp.metadata.simulated import simulated_metadata
+from sttp.metadata import simulated_metadata
+from sttp.session.events import UserCommandReceived, UserResponseReceived
 
 METADATA = simulated_metadata(3)
 NOON = ticks.from_iso("2026-03-14T12:00:00Z")
@@ -116,6 +117,39 @@ def test_metadata_comes(subscriber: sync.Subscriber) -> None:
     assert [record.tag for record in metadata.measurements] == [record.tag for record in METADATA.measurements]
     assert subscriber.metadata is metadata
     assert len(subscriber.refresh_metadata(filter="FILTER TOP 1 MeasurementDetail WHERE True").measurements) == 1
+
+
+def test_another_subscription_takes_over(publisher: sync.Publisher) -> None:
+    with sync.Subscriber(publisher.listening[0], filter=None) as subscriber:
+        subscriber.within(PATIENCE).refresh_metadata()
+        subscriber.within(PATIENCE).subscribe(f"{METADATA.measurements[1].signal_id}")
+        publisher.wait_for_subscription()
+        publisher.publish(batch(1.0, 2.0, 3.0))
+        assert next(subscriber.within(PATIENCE).measurements()).value.tolist() == [2.0]
+        subscriber.unsubscribe()
+
+
+def test_events_of_both_ends_arrive(publisher: sync.Publisher, subscriber: sync.Subscriber) -> None:
+    subscriber.send_user_command(7, b"how are you?")
+    asked = next(event for event in publisher.events() if isinstance(event.event, UserCommandReceived))
+    assert (asked.event.number, bytes(asked.event.payload)) == (7, b"how are you?")
+    publisher.send_user_response(7, b"fine", command=7, subscriber=asked.peer)
+    answer = next(event.event for event in subscriber.events() if isinstance(event.event, UserResponseReceived))
+    assert bytes(answer.payload) == b"fine"
+
+
+def test_changed_metadata_are_followed(publisher: sync.Publisher, subscriber: sync.Subscriber) -> None:
+    publisher.change_metadata(simulated_metadata(1))
+    assert len(publisher.signals) == 1
+    assert len(subscriber.refresh_metadata().measurements) == 1
+
+
+def test_a_call_that_needs_no_wait_raises_its_own_exception() -> None:
+    with (
+        sync.Subscriber(f"reverse+{HERE}") as subscriber,
+        pytest.raises(UsageError, match="no publisher is connected"),
+    ):
+        subscriber.send_user_command(1)
 
 
 def test_single_measurements_come_in_a_chain(publisher: sync.Publisher, subscriber: sync.Subscriber) -> None:
@@ -293,13 +327,6 @@ def test_a_refusal_ends_the_iteration_with_its_own_exception(publisher: sync.Pub
             list(subscriber.within(PATIENCE).measurements())
 
 
-def test_without_a_filter_there_is_nothing_to_iterate_over(publisher: sync.Publisher) -> None:
-    with sync.Subscriber(publisher.listening[0], filter=None) as subscriber:
-        subscriber.within(PATIENCE).refresh_metadata()
-        with pytest.raises(UsageError, match="filter"):
-            next(subscriber.measurements())
-
-
 def test_nothing_comes_before_it_is_opened() -> None:
     with pytest.raises(UsageError, match="not open yet"):
         next(sync.Subscriber(HERE).measurements())
@@ -310,7 +337,7 @@ def test_nothing_comes_before_it_is_opened() -> None:
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
 def test_no_public_member_is_missing(blocking: type, asynchronous: type) -> None:
-    """Missing here? Add a line to the class in sttp/sync.py: `_waits`, `_iterates` or `_reads`."""
+    """Missing here? Add a line to the class in sttp/sync.py: `_waits`, `_calls`, `_iterates` or `_reads`."""
     assert _public(asynchronous) - _public(blocking) == set()
     assert _public(blocking) - _public(asynchronous) == {"close", "open", "within"}
 
