@@ -338,8 +338,8 @@ class MeasurementBatch:
         """The measurements as a table of pandas: one row each, or one column per signal when it is `wide`.
 
         The columns are `time` (UTC, to the 100 ns), `tag`, `value` (float32), `flags` (uint32), `key`, `signal_id`,
-        `publisher` and `ticks` (int64, as received). Texts are categorical; what is not known is missing. Batches of
-        one subscription have equal categories, so that `pandas.concat` keeps them.
+        `publisher` and `ticks` (int64, as received). Texts are categorical; what is not known is missing. Batches with
+        the same table of signals have equal categories, so that `pandas.concat` keeps them.
 
         `time` is missing (NaT) where nanoseconds in 64 bits cannot tell it: before 1677-09-21, after 2262-04-11, and
         in a leap second, 23:59:60. Only `ticks` tell it then.
