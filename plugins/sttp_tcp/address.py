@@ -54,6 +54,15 @@ class HostPort:
             _check_name(host)
         return cls(host, default_port if parts["port"] is None else _port(parts["port"]))
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the host is an address in numbers, not a name."""
+        try:
+            ipaddress.ip_address(self.host.partition("%")[0])
+        except ValueError:
+            return False
+        return True
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

@@ -33,8 +33,10 @@ class TcpTransport:
         if not to.host or not to.port:
             raise EndpointError(f"{to} can be listened on but not dialed: name a host and a port")
         loop = asyncio.get_running_loop()
+        # trying addresses side by side can leak a socket when it is cancelled (CPython 3.11), so only where it helps
+        delay = None if to.is_number else _NEXT_ADDRESS_S
         try:
-            _, stream = await loop.create_connection(TcpStream, to.host, to.port, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+            _, stream = await loop.create_connection(TcpStream, to.host, to.port, happy_eyeballs_delay=delay)
         except OSError as error:
             raise translated(error, f"cannot connect to {to}") from error
         return stream
