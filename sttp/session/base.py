@@ -65,9 +65,10 @@ class Session(ABC, Generic[E]):
         self._end(error)
 
     def listen(self, *, now: float) -> None:
-        """Take notice that the host waits for bytes from now on: the peer's silence counts from here."""
-        self._now = now
+        """Take notice that the host waits for bytes from now on: what the peer owes us counts from here."""
+        away, self._now = now - self._now, now
         if not self.ended:
+            self._postpone(away)
             self._heard()
 
     @property
@@ -136,6 +137,9 @@ class Session(ABC, Generic[E]):
 
     def _heard(self) -> None:
         """Count the peer's silence from now on."""
+
+    def _postpone(self, seconds: float) -> None:
+        """Wait longer for the peer: for so long nobody looked at what it said."""
 
     def _check_unfinished(self) -> None:
         """Refuse a frame by what has arrived of it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -59,6 +61,8 @@ _FIRST_BYTES: Final = 6
 # bytes of a data packet in front of its body: frame, response, flags and count
 _DATA_PACKET_OVERHEAD: Final = 4 + 6 + 5
 
+_NO_CACHE: Final = "made with a signal index cache that is not known"
+
 # phases in which a subscription is asked for or in force
 _SUBSCRIBED: Final = (Phase.SUBSCRIBING, Phase.OFFERED, Phase.STREAMING)
 
@@ -73,6 +77,21 @@ class _Timer(Enum):
     UNSUBSCRIBE_REPLY = auto()
     UNSUBSCRIBE_PAUSE = auto()
     RESYNCHRONISE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A command that may have to wait, already in the form that goes on the wire: what cannot be sent is refused early.
+
+    Attributes:
+        command: what is said.
+        frame: the bytes.
+        options: what a Subscribe asks for.
+    """
+
+    command: AnyCommand
+    frame: bytes
+    options: SubscriptionOptions | None = None
 
 
 class SubscriberSession(Session[SubscriberEvent]):
@@ -92,7 +111,7 @@ class SubscriberSession(Session[SubscriberEvent]):
         super().__init__(limit=config.limits.response, limit_name="response", now=now)
         self._config = config
         self._subscription = ReceivedSubscription()
-        self._intents: deque[AnyCommand] = deque()
+        self._intents: deque[_Intent] = deque()
         self._requested: SubscriptionOptions | None = None
         self._cipher = DataCipher()
         # for each UpdateProcessingInterval without answer, the cache that is in force from that answer on (C2)
@@ -115,15 +134,28 @@ class SubscriberSession(Session[SubscriberEvent]):
 
         Args:
             filter_expression: which rows of which tables; empty for all.
+
+        Raises:
+            UsageError: text that the encoding cannot express.
+            ClosedError: the session has ended.
         """
         self._intend(commands.MetadataRefresh(filter_expression=filter_expression))
 
     def subscribe(self, options: SubscriptionOptions) -> None:
-        """Ask for signals, or for others than before; `SubscriptionAccepted` or `SubscriptionRefused` answers (4)."""
-        self._intend(commands.Subscribe(connection_string=options.to_connection_string()))
+        """Ask for signals, or for others than before; `SubscriptionAccepted` or `SubscriptionRefused` answers (4).
+
+        Raises:
+            UsageError: options that cannot be sent.
+            ClosedError: the session has ended.
+        """
+        self._intend(commands.Subscribe(connection_string=options.to_connection_string()), options)
 
     def unsubscribe(self) -> None:
-        """Ask for no more measurements; those still under way are dropped (4.8)."""
+        """Ask for no more measurements; those still under way are dropped (4.8).
+
+        Raises:
+            ClosedError: the session has ended.
+        """
         self._intend(commands.Unsubscribe())
 
     def update_processing_interval(self, milliseconds: int) -> None:
@@ -131,15 +163,28 @@ class SubscriberSession(Session[SubscriberEvent]):
 
         Args:
             milliseconds: per frame; -1 for the default, 0 for as fast as possible.
+
+        Raises:
+            UsageError: a number of more than 32 bits.
+            ClosedError: the session has ended.
         """
         self._intend(commands.UpdateProcessingInterval(milliseconds=milliseconds))
 
     def rotate_cipher_keys(self) -> None:
-        """Ask for new cipher keys: `CipherKeysUpdated` and `CommandSucceeded` answer, or `CommandFailed` (7.7)."""
+        """Ask for new cipher keys: `CipherKeysUpdated` and `CommandSucceeded` answer, or `CommandFailed` (7.7).
+
+        Raises:
+            ClosedError: the session has ended.
+        """
         self._intend(commands.RotateCipherKeys())
 
     def send_user_command(self, number: int, payload: bytes) -> None:
-        """Send an application's own command, 0 to 15. A publisher that does not know it stays silent (7.11)."""
+        """Send an application's own command, 0 to 15. A publisher that does not know it stays silent (7.11).
+
+        Raises:
+            UsageError: a number out of range.
+            ClosedError: the session has ended.
+        """
         self._intend(commands.UserCommand(number=number, payload=payload))
 
     # --- responses
@@ -152,15 +197,21 @@ class SubscriberSession(Session[SubscriberEvent]):
     def _heard(self) -> None:
         self._deadlines[_Timer.BYTES] = self._now + self._config.silence_timeout
 
+    def _postpone(self, seconds: float) -> None:
+        for timer in self._deadlines:
+            self._deadlines[timer] += seconds
+
     def _check_unfinished(self) -> None:
+        begin = self._frames.peek(_FIRST_BYTES)
+        if len(begin) == _FIRST_BYTES:
+            self._check_first(int.from_bytes(begin[:4], "big"), begin[4:])
+
+    def _check_first(self, length: int, begin: Buffer) -> None:
         """Refuse a long first frame, unless it is metadata, which is long by nature and may come first (1.4, 3.4)."""
         limits = self._config.limits
-        begin = b"" if self._proved else self._frames.peek(_FIRST_BYTES)
-        if len(begin) < _FIRST_BYTES:
+        if self._proved or length <= limits.first_response:
             return
-        length = int.from_bytes(begin[:4], "big")
-        metadata = begin[4:6] == bytes((Response.SUCCEEDED, Command.METADATA_REFRESH))
-        if length > limits.first_response and not metadata:
+        if bytes(begin[:2]) != bytes((Response.SUCCEEDED, Command.METADATA_REFRESH)):
             raise LimitError(
                 f"the first response has {length} bytes, where at most {limits.first_response} are accepted",
                 limit="first_response",
@@ -169,6 +220,7 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     def _receive_frame(self, frame: memoryview) -> None:
         config = self._config
+        self._check_first(len(frame), frame)
         for response in read_responses(frame, config.modes, config.limits, config.tolerances, self._cipher):
             self._receive_response(response)
             if self.ended:
@@ -181,13 +233,18 @@ class SubscriberSession(Session[SubscriberEvent]):
         elif isinstance(response, DataPacket):
             if self.phase in _SUBSCRIBED:
                 self._receive_data_packet(response)
+            else:
+                self._follow(response)
+        elif isinstance(response, responses.UpdateBaseTimes | responses.DataStartTime) and self.phase in _SUBSCRIBED:
+            # they belong to what has been subscribed to, whose cache may follow them (7.2, 9.3)
+            self._act(response)
         elif isinstance(response, responses.UpdateSignalIndexCache):
             self._receive_signal_index_cache(response)
         else:
             self._emit(MessageIgnored(message=response, reason="came too late, or nobody asked for it"))
 
     def _act(self, response: AnyResponse) -> None:
-        self._proved = self._proved or not isinstance(response, responses.Failed)
+        self._proved = self._proved or not isinstance(response, responses.Failed | responses.UnknownResponse)
         match response:
             case DataPacket():
                 self._receive_data_packet(response)
@@ -298,14 +355,16 @@ class SubscriberSession(Session[SubscriberEvent]):
         options = self._requested or subscription.options
         if config.tolerances.cache_index_never_set and config.modes.double_buffered:
             slot = ReceivedSlot(signals, options, config.limits)
-            if subscription.slots[0] is not None:
+            if subscription.slots[0] is not None or subscription.retired is not None:
                 subscription.incoming.append(slot)
                 return slot
             index = 0
         else:
-            before = subscription.slots[index] if config.tolerances.tssc_continues_across_caches else None
-            slot = ReceivedSlot(signals, options, config.limits, after=before)
+            before = subscription.slots[index] or subscription.retired
+            continues = config.tolerances.tssc_continues_across_caches
+            slot = ReceivedSlot(signals, options, config.limits, after=before if continues else None)
         subscription.slots[index] = slot
+        self._deadlines.pop(_Timer.RESYNCHRONISE, None)
         return slot
 
     def _passes_fence(self) -> bool:
@@ -335,35 +394,40 @@ class SubscriberSession(Session[SubscriberEvent]):
     # --- data packets
 
     def _receive_data_packet(self, packet: DataPacket) -> None:
-        config, subscription = self._config, self._subscription
-        in_slot_1 = config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
-        slot = subscription.slots[int(in_slot_1)]
-        if slot is None:
-            self._emit(PacketDropped(count=packet.count, reason="made with a signal index cache that is not known"))
-        elif DataPacketFlags.COMPRESSED in packet.flags:
-            self._receive_tssc(packet, slot)
-        elif subscription.incoming:
-            self._emit(PacketDropped(count=packet.count, reason="made with the old or the new signal index cache (C2)"))
+        in_slot_1 = self._config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
+        if DataPacketFlags.COMPRESSED in packet.flags:
+            self._receive_tssc(packet, int(in_slot_1))
         else:
-            self._receive_compact(packet, slot)
+            self._receive_compact(packet, int(in_slot_1))
 
-    def _receive_tssc(self, packet: DataPacket, slot: ReceivedSlot) -> None:
+    def _receive_tssc(self, packet: DataPacket, index: int) -> None:
+        subscription = self._subscription
         try:
             block = read_tssc_payload(packet.body, packet.count)
-            if block.sequence == 0 and self._subscription.incoming:
-                slot = self._subscription.incoming[0]
-                self._subscription.take_over(slot)
+            if block.sequence == 0 and subscription.incoming:
+                subscription.take_over(subscription.incoming[0])
+            slot = subscription.slots[index]
+            if slot is None:
+                self._drop(packet.count, _NO_CACHE)
+                return
             columns = slot.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
         except MessageError as error:
             # out of step, or damaged: nothing can be read until the publisher starts anew with sequence 0 (6.4)
             due = self._now + self._config.resynchronise_timeout
             self._deadlines.setdefault(_Timer.RESYNCHRONISE, due)
-            self._emit(PacketDropped(count=packet.count, reason=error.reason))
+            self._drop(packet.count, error.reason)
             return
         self._deadlines.pop(_Timer.RESYNCHRONISE, None)
         self._collect(columns, slot.signals, len(packet.body))
 
-    def _receive_compact(self, packet: DataPacket, slot: ReceivedSlot) -> None:
+    def _receive_compact(self, packet: DataPacket, index: int) -> None:
+        slot = self._subscription.slots[index]
+        if self._subscription.incoming:
+            self._drop(packet.count, "made with the old or the new signal index cache, and it does not say which (C2)")
+            return
+        if slot is None:
+            self._drop(packet.count, _NO_CACHE)
+            return
         options = slot.options
         times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
         columns = read_compact(
@@ -373,10 +437,20 @@ class SubscriberSession(Session[SubscriberEvent]):
         known[known] = slot.signals.present[columns.signal_index[known]]
         if not known.all():
             # gsfapi can send an index that is not in its cache; such records are skipped (6.2)
-            unknown = int(np.count_nonzero(~known))
-            self._emit(PacketDropped(count=unknown, reason="signal indexes that are not in the signal index cache"))
+            self._drop(int(np.count_nonzero(~known)), "signal indexes that are not in the signal index cache")
             columns = columns.select(known)
         self._collect(columns, slot.signals, len(packet.body))
+
+    def _follow(self, packet: DataPacket) -> None:
+        """Keep step with a publisher that never resets TSSC, while nothing is subscribed (Y7)."""
+        retired = self._subscription.retired
+        if retired is not None and DataPacketFlags.COMPRESSED in packet.flags:
+            with suppress(MessageError):
+                block = read_tssc_payload(packet.body, packet.count)
+                retired.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
+
+    def _drop(self, count: int, reason: str) -> None:
+        self._emit(PacketDropped(count=count, reason=reason))
 
     def _collect(self, columns: Columns, signals: SignalTable, size: int) -> None:
         if signals is not self._received_signals:
@@ -404,14 +478,17 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     # --- commands
 
-    def _intend(self, command: AnyCommand) -> None:
+    def _intend(self, command: AnyCommand, options: SubscriptionOptions | None = None) -> None:
         self._require_open()
-        self._intents.append(command)
+        self._intents.append(_Intent(command, commands.write_command(command, self._config.modes), options))
         self._advance()
 
     def _advance(self) -> None:
-        while self._intents and not self.ended and self._may_say(self._intents[0]):
-            self._say(self._intents.popleft())
+        while self._intents and not self.ended and self._may_say(self._intents[0].command):
+            intent = self._intents.popleft()
+            if intent.options is not None:
+                self._requested = intent.options
+            self._say(intent.command, intent.frame)
 
     def _may_say(self, command: AnyCommand) -> bool:
         waiting = self._deadlines
@@ -427,30 +504,33 @@ class SubscriberSession(Session[SubscriberEvent]):
             case _:
                 return True
 
-    def _say(self, command: AnyCommand) -> None:
+    def _say(self, command: AnyCommand, frame: bytes | None = None) -> None:
+        config = self._config
+        self._output.append(commands.write_command(command, config.modes) if frame is None else frame)
         kind = kind_of(command)
         assert kind is not None
         self._conversation.say(kind)
         match command:
             case commands.MetadataRefresh():
-                self._deadlines[_Timer.METADATA_REPLY] = self._now + self._config.reply_timeout
+                self._deadlines[_Timer.METADATA_REPLY] = self._now + config.reply_timeout
             case commands.Subscribe():
-                self._requested = SubscriptionOptions.from_connection_string(
-                    command.connection_string, self._config.limits
-                )
-                self._deadlines[_Timer.SUBSCRIBE_REPLY] = self._now + self._config.reply_timeout
+                self._deadlines[_Timer.SUBSCRIBE_REPLY] = self._now + config.reply_timeout
             case commands.UpdateProcessingInterval():
                 self._fences.append(None)
             case commands.Unsubscribe():
-                self._subscription = ReceivedSubscription()
-                self._requested = None
-                self._deadlines.pop(_Timer.RESYNCHRONISE, None)
-                self._deadlines[_Timer.UNSUBSCRIBE_REPLY] = self._now + self._config.unsubscribe_grace
-                if self._config.tolerances.pause_before_subscribing_again:
-                    self._deadlines[_Timer.UNSUBSCRIBE_PAUSE] = self._now + self._config.unsubscribe_pause
+                self._end_subscription()
+                self._deadlines[_Timer.UNSUBSCRIBE_REPLY] = self._now + config.unsubscribe_grace
+                if config.tolerances.pause_before_subscribing_again:
+                    self._deadlines[_Timer.UNSUBSCRIBE_PAUSE] = self._now + config.unsubscribe_pause
             case _:
                 pass
-        self._output.append(commands.write_command(command, self._config.modes))
+
+    def _end_subscription(self) -> None:
+        tolerances, before = self._config.tolerances, self._subscription
+        goes_on = tolerances.cache_index_never_set or tolerances.tssc_continues_across_caches
+        self._subscription = ReceivedSubscription(retired=(before.slots[0] or before.retired) if goes_on else None)
+        self._requested = None
+        self._deadlines.pop(_Timer.RESYNCHRONISE, None)
 
     # --- timers
 

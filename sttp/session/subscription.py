@@ -51,12 +51,14 @@ class ReceivedSubscription:
         slots: the two signal index caches; version 1 uses the first alone.
         incoming: caches that will replace the first one in their turn, with a publisher whose packets do not say which
             cache they were made with (C2).
+        retired: what was in force before an Unsubscribe, with a publisher that may go on with it (C2, Y7).
         base_times: for compact measurements; None until the publisher has sent any.
     """
 
     options: SubscriptionOptions = field(default_factory=SubscriptionOptions)
     slots: list[ReceivedSlot | None] = field(default_factory=lambda: [None, None])
     incoming: deque[ReceivedSlot] = field(default_factory=deque)
+    retired: ReceivedSlot | None = None
     base_times: BaseTimes | None = None
 
     def take_over(self, slot: ReceivedSlot) -> None:

@@ -19,6 +19,7 @@ from sttp.errors import (
     RefusedError,
     SilenceError,
     TransportError,
+    UsageError,
 )
 from sttp.limits import Limits
 from sttp.measurement import Columns
@@ -678,3 +679,72 @@ def test_an_unsubscribe_that_failed_is_an_end_too() -> None:
     session.data_to_send()
     hear(session, responses.Failed(command=Command.UNSUBSCRIBE, text="not subscribed"))
     assert [type(command) for command in said(session)] == [commands.Subscribe]
+
+
+def test_out_of_step_ends_with_the_cache_that_was() -> None:
+    session = streaming()
+    encoder = TsscEncoder()
+    first, lost, late = (encoder.encode(columns(number))[0] for number in (1.0, 2.0, 3.0))
+    hear(session, tssc(first), tssc(late))
+    assert lost.sequence == 1
+    hear(session, offer(1))
+    for now in (4.0, 8.0):
+        hear(session, responses.NoOP(), now=now)
+        session.handle_deadline(now=now)
+    assert not session.ended
+
+
+def test_base_times_and_the_start_of_data_may_come_before_the_cache() -> None:
+    session = started(SubscriberConfig(modes=OperationalModes(flags=ModeFlags(0))))
+    session.subscribe(OPTIONS)
+    plain = OperationalModes(flags=ModeFlags(0))
+    hear(session, responses.UpdateBaseTimes(active=0, times=(T, 0)), responses.DataStartTime(ticks=T), modes=plain)
+    hear(session, offer(0, modes=plain), modes=plain)
+    body = struct.pack(">BifI", 0x40, 0, 59.95, 150_000)
+    hear(session, responses.DataPacket(flags=DataPacketFlags.COMPACT, count=1, body=body), modes=plain)
+    assert kinds(session.events())[:2] == ["BaseTimesUpdated", "DataStarts"]
+    session = started()
+    hear(session, responses.UpdateBaseTimes(active=0, times=(T, 0)))  # nothing has been asked for
+    assert kinds(session.events()) == ["MessageIgnored"]
+
+
+def test_what_cannot_be_sent_changes_nothing() -> None:
+    session = started()
+    for intend in (
+        lambda: session.refresh_metadata("\ud800"),
+        lambda: session.subscribe(SubscriptionOptions(filter_expression="\ud800")),
+        lambda: session.subscribe(SubscriptionOptions(filter_expression="{")),
+        lambda: session.update_processing_interval(2**31),
+        lambda: session.send_user_command(16, b""),
+    ):
+        with pytest.raises(UsageError):
+            intend()
+    assert session.phase is Phase.READY
+    assert not session.has_data_to_send
+    session.refresh_metadata()
+    session.subscribe(OPTIONS)
+    assert [type(command) for command in said(session)] == [commands.MetadataRefresh, commands.Subscribe]
+
+
+def test_nobody_is_late_with_an_answer_while_nobody_listens() -> None:
+    session = started()
+    session.subscribe(OPTIONS)
+    session.listen(now=29)
+    session.handle_deadline(now=31)
+    assert not session.ended
+    session.listen(now=31)
+    for now in range(32, 59, 9):
+        hear(session, responses.NoOP(), now=now)
+    session.handle_deadline(now=61)
+    assert isinstance(end_of(session), SilenceError)
+
+
+def test_a_long_first_response_is_refused_also_when_it_comes_at_once() -> None:
+    long = responses.UnknownResponse(code=0x8F, payload=bytes(9000))
+    for opening in ([], [responses.UnknownResponse(code=0x8F)]):
+        session = started()
+        hear(session, *opening, long)
+        assert isinstance(end_of(session), LimitError)
+    session = started()
+    hear(session, responses.NoOP(), long)
+    assert not session.ended

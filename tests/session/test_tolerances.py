@@ -164,9 +164,33 @@ def test_unsubscribing_forgets_what_was_incoming() -> None:
     peer.session.handle_deadline(now=2)
     peer.subscribe(0, first=101)
     peer.session.events()
-    peer.say(responses.Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="noted"))
+    answer = responses.Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="noted")
+    peer.say(answer)  # to the fence of the cache that was forgotten
+    peer.publish(0)
+    assert peer.received() == [(-1, 1)]
+    peer.say(answer)
     peer.publish(0)
     assert peer.received() == [(101, 0)]
+
+
+def test_data_of_the_old_cache_that_follows_an_unsubscribe_is_given_to_nobody() -> None:
+    """cppapi goes on with the old cache until the new one is confirmed, also after Unsubscribe (4.7, 5.5)."""
+    for modes in (COMPACT, TSSC):
+        peer = Cppapi(modes, tolerances_for("cppapi"))
+        peer.subscribe(0, first=1)
+        peer.publish(0, 1)
+        peer.session.unsubscribe()
+        peer.session.handle_deadline(now=2)
+        peer.session.subscribe(OPTIONS)
+        peer.session.events()
+        peer.publish(0)
+        peer.offer(1, first=51)
+        peer.publish(2)
+        assert peer.received() == [(-1, 1), (-1, 1)]
+        peer.encoder = TsscEncoder()
+        peer.say(responses.Succeeded(command=Command.UPDATE_PROCESSING_INTERVAL, text="noted"))
+        peer.publish(2)
+        assert peer.received() == [(53, 2)]
 
 
 def test_without_the_switch_the_cache_index_decides() -> None:
@@ -193,6 +217,19 @@ def test_a_publisher_that_never_resets_tssc() -> None:
     strict.subscribe(0, first=51)
     strict.publish(1, 2)
     assert strict.received() == [(1, 0), (2, 1), (-1, 2)]
+
+
+def test_tssc_that_is_never_reset_goes_on_across_an_unsubscribe() -> None:
+    peer = Cppapi(TSSC, tolerances_for("pyapi"))
+    peer.subscribe(0, first=1)
+    peer.publish(0, 1)
+    peer.session.unsubscribe()
+    peer.publish(2, 0)  # under way; dropped, but its state is what the next block builds on
+    peer.say(responses.Succeeded(command=Command.UNSUBSCRIBE, text="done"))
+    peer.session.handle_deadline(now=0.5)
+    peer.subscribe(0, first=51)
+    peer.publish(1, 2)
+    assert peer.received() == [(1, 0), (2, 1), (52, 1), (53, 2)]
 
 
 def test_a_publisher_that_needs_a_pause() -> None:
