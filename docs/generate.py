@@ -17,7 +17,7 @@ from state_diagram import state_diagram
 from sttp import cli
 from sttp.codes import Command, Response, Role, is_user_command, is_user_response
 from sttp.session.conversation import TOLERATED, TRANSITIONS, Kind, Phase, kind_name
-from sttp.tolerances import DEFAULT_TOLERANCES, TABLE
+from sttp.tolerances import DEFAULT_TOLERANCES, TABLE, Departure, Peer
 
 MARKER = "<!-- docs/generate.py writes what follows -->\n"
 _ANSWERS = (Response.SUCCEEDED, Response.FAILED)
@@ -61,7 +61,7 @@ def tolerances() -> Iterator[str]:
             (
                 f"`{name}`",
                 "on" if getattr(DEFAULT_TOLERANCES, name) else "off",
-                departure.peer,
+                _peers(departure),
                 departure.version,
                 departure.clause,
                 departure.reason,
@@ -69,6 +69,11 @@ def tolerances() -> Iterator[str]:
             for name, departure in TABLE.items()
         ),
     )
+
+
+def _peers(departure: Departure) -> str:
+    names = "any" if set(departure.peers) == set(Peer) else ", ".join(departure.peers) or "older"
+    return f"{names} {departure.role.value}"
 
 
 def command_line() -> Iterator[str]:

@@ -44,7 +44,7 @@ _ARROWS: dict[tuple[Phase, Phase], tuple[str, tuple[int, int], str]] = {
     (Phase.STREAMING, Phase.UNSUBSCRIBING): ("M475 530C600 520 670 440 700 374", (0, 0), ""),
     (Phase.UNSUBSCRIBING, Phase.READY): ("M745 328C740 210 640 140 477 150", (735, 200), "start"),
     (Phase.CONNECTED, Phase.CLOSED): ("M325 50C200 60 110 160 92 266", (0, 0), ""),
-    (Phase.READY, Phase.CLOSED): ("M325 160C230 170 150 220 110 266", (20, 600), "start"),
+    (Phase.READY, Phase.CLOSED): ("M325 160C230 170 150 220 110 266", (20, 604), "start"),
     (Phase.SUBSCRIBING, Phase.CLOSED): ("M325 290H162", (0, 0), ""),
     (Phase.OFFERED, Phase.CLOSED): ("M325 410C230 400 150 360 110 314", (0, 0), ""),
     (Phase.STREAMING, Phase.CLOSED): ("M325 530C200 520 110 420 92 314", (0, 0), ""),
@@ -70,7 +70,10 @@ def state_diagram() -> Iterator[str]:
             f' orient="auto"><path d="M0 0 10 5 0 10z" fill="{colour}"/></marker></defs>'
         )
     yield '<rect width="920" height="640" rx="10" fill="#ffffff"/>'
-    for (before, after), said in _moves().items():
+    moves = _moves()
+    if moves.keys() != _ARROWS.keys():
+        raise SystemExit(f"give these arrows a bend, or take it away: {moves.keys() ^ _ARROWS.keys()}")
+    for (before, after), said in moves.items():
         yield from _arrow(before, after, said)
     for phase, (x, y) in _PLACES.items():
         yield (
@@ -83,6 +86,7 @@ def state_diagram() -> Iterator[str]:
         )
     yield '<text class="subscriber" x="640" y="600">— said by the subscriber</text>'
     yield '<text class="publisher" x="640" y="620">— said by the publisher</text>'
+    yield '<path class="publisher end" d="M20 586H50" stroke-width="1.6"/>'
     yield "</svg>"
 
 

@@ -9,6 +9,7 @@ from sttp.filter_expression import select, select_metadata
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
 from sttp.wire.fields import deflate
+from sttp.wire.signal_index_cache import check_keys
 
 __all__ = ["Catalogue"]
 
@@ -21,9 +22,13 @@ class Catalogue:
 
     Args:
         metadata: devices, measurements, phasors.
+
+    Raises:
+        UsageError: a measurement key that a signal index cache cannot carry (wire.md 5.2).
     """
 
     def __init__(self, metadata: Metadata) -> None:
+        check_keys(metadata.signals.keys)
         self.metadata = metadata
         self._whole: dict[bool, bytes] = {}
 

@@ -81,6 +81,7 @@ class Intake:
         self._requests: deque[_Request] = deque()
         self._subscriptions: deque[asyncio.Future[None] | None] = deque()
         self._subscribed = False
+        self._has_asked = False
         self._named: list[tuple[SignalTable, SignalTable]] = []
         self._complained: set[str] = set()
         self._session = SubscriberSession(config, now=monotonic())
@@ -136,7 +137,10 @@ class Intake:
         if self._session.ended:
             raise self._lost()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._with_metadata and not self._has_asked:
+            self._refresh(None, "")
         self._subscribe(answer)
+        self._queue.look_again()
         await answer
 
     def unsubscribe(self) -> None:
@@ -159,6 +163,7 @@ class Intake:
             raise self._lost()
         request: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
         self._refresh(request, filter_expression)
+        self._queue.look_again()
         return await request
 
     # --- events
@@ -206,10 +211,23 @@ class Intake:
         tally.measurements += len(event.columns.signal_index)
         tally.packets += event.packets
         tally.packet_bytes += event.size
+        batch = MeasurementBatch(event.columns, self._names(event.signals), self.publisher)
         try:
-            await self._queue.put(MeasurementBatch(event.columns, self._names(event.signals), self.publisher))
+            while not self._queue.offer(batch):
+                if self._is_asked_for_more:
+                    # whoever waits for an answer takes no measurements meanwhile, and the answer comes behind them
+                    self._queue.force(batch)
+                    break
+                await self._queue.room()
         except OverrunError as error:
+            tally.dropped += len(batch)
+            self._queue.drop()
             self._session.lose(error, now=monotonic())
+
+    @property
+    def _is_asked_for_more(self) -> bool:
+        waiting = (*(request.answer for request in self._requests), *self._subscriptions)
+        return any(answer is not None and not answer.done() for answer in waiting)
 
     def _complain(self, reason: str) -> None:
         # one line per connection and reason: a stream out of step would fill the log
@@ -231,8 +249,9 @@ class Intake:
     # --- metadata
 
     def _refresh(self, request: asyncio.Future[Metadata] | None, filter_expression: str) -> None:
-        self._requests.append(_Request(request, filter_expression))
         self._session.refresh_metadata(filter_expression)
+        self._requests.append(_Request(request, filter_expression))
+        self._has_asked = self._has_asked or not filter_expression
         self._connection.wake()
 
     def _lost(self) -> TransportError:

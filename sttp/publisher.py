@@ -62,7 +62,7 @@ class Publisher:
 
     Raises:
         EndpointError: a URL cannot be understood.
-        UsageError: no URL.
+        UsageError: no URL, or metadata with a measurement key that cannot be sent.
     """
 
     def __init__(
@@ -173,6 +173,7 @@ class Publisher:
 
         Raises:
             EndpointError: an endpoint has turned out to be one that nobody can dial.
+            ClosedError: the publisher was closed.
             UsageError: a signal index that is not in the batch's table.
         """
         self._check()
@@ -181,6 +182,7 @@ class Publisher:
         for feed in tuple(self._feeds):
             if feed.active:
                 await feed.publish(batch)
+        await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
@@ -201,7 +203,12 @@ class Publisher:
 
         Args:
             metadata: what there is to publish from now on.
+
+        Raises:
+            UsageError: a measurement key that cannot be sent; nothing has changed.
+            ClosedError: the publisher was closed.
         """
+        self._check()
         self._catalogue = Catalogue(metadata)
         for feed in tuple(self._feeds):
             feed.follow()
@@ -266,8 +273,6 @@ class Publisher:
         """
         await self._subscribed.wait()
         self._check()
-        if self._closing:
-            raise ClosedError("this publisher has been closed")
 
     async def drain(self) -> None:
         """Wait until everything that was published has been taken by the streams of its subscribers."""
@@ -326,6 +331,8 @@ class Publisher:
     def _check(self) -> None:
         if self._error is not None:
             raise self._error
+        if self._closing:
+            raise ClosedError("this publisher has been closed")
 
     async def _close_links(self) -> None:
         for links in self._links:

@@ -21,7 +21,7 @@ class Overflow(StrEnum):
     DROP_OLDEST = "drop-oldest"
     """The oldest give way. Never waits: for live data."""
     DISCONNECT = "disconnect"
-    """The connection ends. For consumers that would rather start anew than miss something unknowingly."""
+    """The connection ends, what was waiting is lost, and all begins anew: for those who prefer one gap to many."""
 
 
 class BatchQueue:
@@ -65,9 +65,7 @@ class BatchQueue:
                 case Overflow.DROP_OLDEST:
                     while self._size and self._size + len(batch) > self._limit:
                         self.dropped += self._count(self._pop())
-        self._batches.append(batch)
-        self._size += len(batch)
-        self._filled.set()
+        self._append(batch)
         return True
 
     async def put(self, batch: MeasurementBatch) -> None:
@@ -79,10 +77,19 @@ class BatchQueue:
         while not self.offer(batch):
             await self.room()
 
+    def force(self, batch: MeasurementBatch) -> None:
+        """Put a batch in, whatever the limit."""
+        if not self._closed and len(batch):
+            self._append(batch)
+
     async def room(self) -> None:
-        """Wait until something has been taken from a full queue, or it has been cleared or closed."""
+        """Wait until something has been taken from a full queue, it has been cleared or closed, or `look_again`."""
         self._room.clear()
         await self._room.wait()
+
+    def look_again(self) -> None:
+        """Let those who wait for room look whether they still have to."""
+        self._room.set()
 
     def take(self) -> MeasurementBatch | None:
         """The oldest batch, or None when there is none now."""
@@ -111,11 +118,21 @@ class BatchQueue:
         self._room.set()
         self._filled.set()
 
+    def drop(self) -> None:
+        """Lose everything in the queue, and count it as dropped."""
+        while self._batches:
+            self.dropped += self._count(self._pop())
+
     def clear(self) -> None:
         """Forget everything in the queue; that does not count as dropped."""
         self._batches.clear()
         self._size = 0
         self._room.set()
+
+    def _append(self, batch: MeasurementBatch) -> None:
+        self._batches.append(batch)
+        self._size += len(batch)
+        self._filled.set()
 
     def _pop(self) -> MeasurementBatch:
         batch = self._batches.popleft()

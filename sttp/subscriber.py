@@ -78,7 +78,7 @@ class Subscriber:
 
     Raises:
         EndpointError: the URL cannot be understood.
-        UsageError: the filter expression cannot be sent.
+        UsageError: the filter expression cannot be sent, or a UDP port is asked for.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class Subscriber:
         redial: RedialPolicy = _REDIAL,
         config: SubscriberConfig = _CONFIG,
     ) -> None:
+        if options.data_channel_port is not None:
+            raise UsageError("this subscriber takes its data over the connection; it opens no UDP port")
         self._endpoint = parse_endpoint(url)
         self._unfiltered = options
         self._options = None if filter is None else self._selecting(filter)
@@ -203,14 +205,30 @@ class Subscriber:
 
         Raises:
             UsageError: the filter expression cannot be sent.
-            RefusedError: a publisher refused; there the earlier subscription stays as it was.
+            RefusedError: a publisher refused. Its earlier subscription stays as it was, and is what connections to
+                come will ask for.
             TransportError: a connection ended before its publisher answered; the next one will ask for these signals.
         """
-        self._options = options = self._selecting(filter)
+        self._check()
+        before, self._options = self._options, self._selecting(filter)
+        options = self._options
+        try:
+            await self._subscribe(options)
+        except RefusedError:
+            if self._options is options:
+                self._options = before
+            raise
+
+    async def _subscribe(self, options: SubscriptionOptions) -> None:
         await asyncio.gather(*(intake.subscribe(options) for intake in self._intakes))
 
     def unsubscribe(self) -> None:
-        """Ask for no more measurements, on any connection. Connections stay up; see `subscribe`."""
+        """Ask for no more measurements, on any connection. Connections stay up; see `subscribe`.
+
+        Raises:
+            ClosedError: the subscriber was closed.
+        """
+        self._check()
         self._options = None
         for intake in self._intakes:
             intake.unsubscribe()
@@ -268,11 +286,10 @@ class Subscriber:
             EndpointError: the endpoint has turned out to be one that nobody can dial.
             ClosedError: the subscriber was closed.
         """
-        while not self._intakes:
-            if self._error is not None:
-                raise self._error
-            if self._closing:
-                raise ClosedError("this subscriber has been closed")
+        while True:
+            self._check()
+            if self._intakes:
+                break
             self._connected.clear()
             await self._connected.wait()
         return await next(iter(self._intakes)).request_metadata(filter)
@@ -327,9 +344,16 @@ class Subscriber:
             reason = str(error) if error else "the publisher ended the connection"
             _log.warning("%s: disconnected: %s", link.stream.peer, reason)
 
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._closing:
+            raise ClosedError("this subscriber has been closed")
+
     def _fail(self, error: STTPError) -> None:
         self._error = error
         self._queue.close(error)
+        self._events.close()
         self._connected.set()
         if self._links is not None:
             self._tasks.create_task(self._links.close())

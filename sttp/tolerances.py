@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sttp.codes import Role
 from sttp.errors import UsageError
 
 __all__ = [
@@ -43,22 +44,24 @@ class Departure:
     """A row of the table: why a switch exists.
 
     Attributes:
-        peer: who needs it: implementation and role.
+        peers: who needs it; nobody when only versions need it that have passed.
+        role: what they are.
         version: which versions of it do.
         clause: sections of `wire.md`, and numbers of its lists of deviations.
         reason: what the peer does, and what the switch makes of it.
         test: the test that shows it, as a node ID of pytest below `tests`.
     """
 
-    peer: str
+    peers: tuple[Peer, ...]
+    role: Role
     version: str
     clause: str
     reason: str
     test: str
 
 
-def _switch(default: bool, *, peer: str, version: str, clause: str, reason: str, test: str) -> bool:
-    departure = Departure(peer=peer, version=version, clause=clause, reason=reason, test=test)
+def _switch(default: bool, *peers: Peer, role: Role, version: str, clause: str, reason: str, test: str) -> bool:
+    departure = Departure(peers=peers, role=role, version=version, clause=clause, reason=reason, test=test)
     value: bool = dataclasses.field(default=default, metadata={"departure": departure})
     return value
 
@@ -71,7 +74,8 @@ class Tolerances:
 
     length_prefixed_text: bool = _switch(
         True,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="4.6, Y2",
         reason="A byte count stands before the text of a reply. It is dropped when it fits exactly.",
@@ -79,7 +83,8 @@ class Tolerances:
     )
     several_responses_in_a_frame: bool = _switch(
         True,
-        peer="gsfapi publisher",
+        Peer.GSFAPI,
+        role=Role.PUBLISHER,
         version="with a publish interval above zero",
         clause="1.3, G9",
         reason="A second response follows the first in one frame. All are read.",
@@ -87,7 +92,8 @@ class Tolerances:
     )
     trailing_bytes: bool = _switch(
         True,
-        peer="any",
+        *Peer,
+        role=Role.PUBLISHER,
         version="any",
         clause="3.5",
         reason="More bytes follow the last field, such as parameters of the operational modes. They are ignored.",
@@ -95,16 +101,19 @@ class Tolerances:
     )
     gzip_by_signature: bool = _switch(
         True,
-        peer="pyapi publisher, gsfapi publisher",
+        Peer.PYAPI,
+        Peer.GSFAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6; default modes",
         clause="3.2, Y5, G16",
-        reason="A signal index cache or metadata is compressed, or not, against what was negotiated. Its first two "
-        "bytes decide.",
+        reason="A signal index cache is compressed, or not, against what was negotiated. Its first two bytes decide, "
+        "as they always do for metadata.",
         test="wire/test_signal_index_cache.py::test_compression_against_what_was_negotiated_is_a_tolerance",
     )
     cache_index_255_is_0: bool = _switch(
         True,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="5.6, Y6",
         reason="The cache index of an uncompressed cache is a placeholder, and its packets use slot 0.",
@@ -112,7 +121,8 @@ class Tolerances:
     )
     cache_index_above_1_is_1: bool = _switch(
         True,
-        peer="any publisher",
+        *Peer,
+        role=Role.PUBLISHER,
         version="any",
         clause="5.1",
         reason="Readers other than gsfapi's take any cache index but zero as 1.",
@@ -120,7 +130,8 @@ class Tolerances:
     )
     cache_size_without_itself: bool = _switch(
         True,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="5.6, Y6",
         reason="The size of a signal index cache does not count its own four bytes.",
@@ -128,7 +139,8 @@ class Tolerances:
     )
     cache_without_unauthorised: bool = _switch(
         True,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="5.6, Y6",
         reason="The list of unauthorised signals is missing, its count too.",
@@ -136,7 +148,8 @@ class Tolerances:
     )
     empty_cache: bool = _switch(
         True,
-        peer="gsfapi publisher",
+        Peer.GSFAPI,
+        role=Role.PUBLISHER,
         version="any, with protocol version 1",
         clause="4.5, 5.6",
         reason="A signal index cache of no bytes says that no signal matched.",
@@ -144,7 +157,8 @@ class Tolerances:
     )
     data_packets_without_count: bool = _switch(
         False,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="6.1, Y1",
         reason="Compact measurements of 17 bytes stand directly behind the flags. Off, because only the length of the "
@@ -153,8 +167,8 @@ class Tolerances:
     )
     old_buffer_blocks: bool = _switch(
         False,
-        peer="older gsfapi publisher",
-        version="before mid 2026",
+        role=Role.PUBLISHER,
+        version="gsfapi before mid 2026",
         clause="7.6",
         reason="The byte behind the sequence number is a cache index (there is none in version 1), and every block is "
         "to be confirmed. Off, because the bytes do not tell which layout it is.",
@@ -165,7 +179,8 @@ class Tolerances:
 
     cache_index_never_set: bool = _switch(
         False,
-        peer="cppapi publisher",
+        Peer.CPPAPI,
+        role=Role.PUBLISHER,
         version="any",
         clause="5.5, C2",
         reason="No data packet says which cache it was made with, so values could be given to the wrong signal after a "
@@ -175,7 +190,8 @@ class Tolerances:
     )
     tssc_continues_across_caches: bool = _switch(
         False,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.4, 0.7.6",
         clause="6.4, Y7",
         reason="TSSC is not reset with a new cache. The new decoder goes on with the state of the old one.",
@@ -183,7 +199,8 @@ class Tolerances:
     )
     pause_before_subscribing_again: bool = _switch(
         False,
-        peer="pyapi publisher",
+        Peer.PYAPI,
+        role=Role.PUBLISHER,
         version="0.7.6",
         clause="4.7, Y29",
         reason="A Subscribe directly behind an Unsubscribe is followed by silence. We wait a moment between the two.",
@@ -194,7 +211,9 @@ class Tolerances:
 
     answer_operational_modes: bool = _switch(
         True,
-        peer="goapi subscriber, cppapi subscriber",
+        Peer.GOAPI,
+        Peer.CPPAPI,
+        role=Role.SUBSCRIBER,
         version="any; with protocol version 3",
         clause="3.4, 9.6",
         reason="They wait for an answer to DefineOperationalModes, which gsfapi's publisher never sends. We always "
@@ -203,7 +222,9 @@ class Tolerances:
     )
     core_responses_only: bool = _switch(
         False,
-        peer="cppapi subscriber, pyapi subscriber",
+        Peer.CPPAPI,
+        Peer.PYAPI,
+        role=Role.SUBSCRIBER,
         version="any; 0.7.4, 0.7.6",
         clause="7.5, 7.6, 7.7, C7, C8, Y16, Y17",
         reason="A buffer block makes cppapi unsubscribe; a notification or cipher keys make pyapi drop the "
@@ -237,5 +258,5 @@ def tolerances_for(peer: Peer | str) -> Tolerances:
         raise UsageError(f"no peer is called {peer!r}; known are {', '.join(Peer)}")
     return dataclasses.replace(
         DEFAULT_TOLERANCES,
-        **{name: True for name, departure in TABLE.items() if peer in departure.peer and "older" not in departure.peer},
+        **{name: True for name, departure in TABLE.items() if peer in departure.peers},
     )

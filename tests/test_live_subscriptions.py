@@ -8,11 +8,23 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from ends import DIRECTIONS, frame, joined, some_of, values_fit
-from sttp import Encoding, MeasurementBatch, Overflow, PeerEvent, Publisher, RefusedError, Subscriber, UsageError
+from sttp import (
+    ClosedError,
+    Encoding,
+    MeasurementBatch,
+    Metadata,
+    Overflow,
+    PeerEvent,
+    Publisher,
+    RefusedError,
+    Subscriber,
+    UsageError,
+)
 from sttp.session.events import (
     BufferBlockConfirmed,
     BufferBlockReceived,
@@ -143,6 +155,38 @@ async def test_a_refused_change_leaves_what_was(direction: str) -> None:
     assert seen.gaps("SIM:0") == seen.gaps("SIM:1") == []
 
 
+async def test_after_a_refused_change_a_new_connection_asks_for_what_was() -> None:
+    async with joined("forward", some_of(10, 0, 1), publisher=WAITING, subscriber={"filter": "SIM:0"}) as ends:
+        publisher, subscriber = ends
+        await publisher.wait_for_subscription()
+        seen = Seen(subscriber)
+        async with streaming(publisher):
+            with pytest.raises(RefusedError):
+                await subscriber.subscribe("nonsense")
+            for feed in tuple(publisher._feeds):
+                feed.close()
+            connections = subscriber.statistics.connections
+            await seen.until(lambda batch: subscriber.statistics.connections > connections)
+            await seen.until_only("SIM:0")
+
+
+@both_directions
+async def test_subscribing_anew_from_within_the_iteration(direction: str) -> None:
+    """Although the queue is full, and nobody takes from it until the answer is here."""
+    ends = joined(direction, some_of(10, 0, 1), publisher=WAITING, subscriber={"queue_limit": 10, "filter": "SIM:0"})
+    async with ends as (publisher, subscriber):
+        await publisher.wait_for_subscription()
+        async with streaming(publisher):
+            async for batch in subscriber.measurements():
+                assert values_fit(batch)
+                if batch.signals.keys == ("SIM:1",):
+                    break
+                if subscriber.statistics.measurements > 100:
+                    await subscriber.refresh_metadata()
+                    await subscriber.subscribe("SIM:1")
+    assert subscriber.statistics.dropped == 0
+
+
 @both_directions
 async def test_unsubscribe_and_subscribe_on_one_connection(direction: str) -> None:
     async with joined(direction, some_of(10, 0, 1), publisher=WAITING) as (publisher, subscriber):
@@ -157,12 +201,15 @@ async def test_unsubscribe_and_subscribe_on_one_connection(direction: str) -> No
 
 async def test_a_subscriber_may_begin_with_nothing() -> None:
     async with joined("forward", some_of(2, 0, 1), subscriber={"filter": None}) as (publisher, subscriber):
-        await subscriber.refresh_metadata()
+        while not publisher.statistics.connected:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
         assert publisher.statistics.subscriptions == 0
         await subscriber.subscribe("SIM:0")
         await publisher.wait_for_subscription()
         await publisher.publish(frame(publisher.signals, 0))
-        await Seen(subscriber).until_only("SIM:0")
+        seen = Seen(subscriber)
+        await seen.until_only("SIM:0")
+        assert seen.tags == {"TAG0"}
 
 
 @both_directions
@@ -273,6 +320,50 @@ async def test_who_is_not_there_cannot_be_meant() -> None:
             subscriber.send_user_command(1, publisher="somebody")
         with pytest.raises(UsageError, match="is not connected"):
             publisher.send_user_response(1, b"", command=1, subscriber="nobody")
+
+
+async def test_a_subscriber_opens_no_udp_port() -> None:
+    with pytest.raises(UsageError, match="no UDP port"):
+        Subscriber("tcp://127.0.0.1:1", options=SubscriptionOptions(data_channel_port=9000))
+
+
+async def test_nothing_is_asked_of_what_was_closed() -> None:
+    async with joined("forward", some_of(1, 0)) as (publisher, subscriber):
+        await publisher.wait_for_subscription()
+    for asks in (subscriber.subscribe("SIM:0"), publisher.publish(frame(publisher.signals, 0))):
+        with pytest.raises(ClosedError):
+            await asks
+    with pytest.raises(ClosedError):
+        subscriber.unsubscribe()
+    with pytest.raises(ClosedError):
+        publisher.change_metadata(some_of(1, 0))
+
+
+async def test_metadata_with_a_key_that_cannot_be_sent_is_refused_at_once() -> None:
+    signal = some_of(1, 0).measurements[0]
+    bad = Metadata.of(measurements=[replace(signal, key="abc")])
+    with pytest.raises(UsageError, match="not a measurement key such as PPA:1: 'abc'"):
+        Publisher("tcp://127.0.0.1:0", metadata=bad)
+    async with joined("forward", some_of(1, 0)) as (publisher, _):
+        await publisher.wait_for_subscription()
+        with pytest.raises(UsageError, match="not a measurement key"):
+            publisher.change_metadata(bad)
+        assert publisher.metadata == some_of(1, 0)
+
+
+async def test_publishing_in_a_loop_leaves_time_for_sending() -> None:
+    overflow = {"overflow": Overflow.DROP_OLDEST, "queue_limit": 100}
+    async with joined("forward", some_of(1, 0), publisher=overflow) as (publisher, subscriber):
+        await publisher.wait_for_subscription()
+        for number in range(500):
+            await publisher.publish(frame(publisher.signals, number))
+        await publisher.drain()
+        assert publisher.statistics.dropped == 0
+        received = 0
+        async for batch in subscriber.measurements():
+            received += len(batch)
+            if received == 500:
+                break
 
 
 async def test_events_end_with_the_ends() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from sttp.peer_events import MOST_WAITING, PeerEvent, PeerEvents
+from sttp.session.events import UserCommandReceived
 
 
 async def collect(events: PeerEvents[int]) -> list[int]:
@@ -36,3 +37,15 @@ async def test_what_nobody_takes_is_bounded_and_the_newest_are_kept() -> None:
         events.put("a", number)
     events.close()
     assert await collect(events) == list(range(5, MOST_WAITING + 5))
+
+
+async def test_large_events_are_bounded_by_their_bytes() -> None:
+    events: PeerEvents[UserCommandReceived] = PeerEvents()
+    for number in range(10):
+        events.put("peer", UserCommandReceived(number=number, payload=bytes(5 * 2**20)))
+    events.close()
+    assert [event.event.number async for event in events] == [7, 8, 9]
+    alone: PeerEvents[UserCommandReceived] = PeerEvents()
+    alone.put("peer", UserCommandReceived(number=1, payload=bytes(17 * 2**20)))
+    alone.close()
+    assert [event.event.number async for event in alone] == [1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -139,7 +138,6 @@ async def _replay(
                     await publisher.wait_for_subscription()
                     pace.pause()
                 await publisher.publish(MeasurementBatch(columns, publisher.signals))
-                await asyncio.sleep(0)  # a queue that has room takes batches without letting anything else happen
             await publisher.drain()
 
 

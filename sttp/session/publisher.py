@@ -82,6 +82,16 @@ R = TypeVar("R", MetadataRequested, SubscribeRequested, CipherKeysRequested)
 
 _DEFAULT_CONFIG: Final = PublisherConfig()
 
+# they have no answer and change nothing, so they need not wait for the answers to others
+_CONFIRMATIONS: Final = frozenset(
+    {
+        Command.CONFIRM_NOTIFICATION,
+        Command.CONFIRM_BUFFER_BLOCK,
+        Command.CONFIRM_UPDATE_BASE_TIMES,
+        Command.CONFIRM_UPDATE_CIPHER_KEYS,
+    }
+)
+
 
 class _Timer(Enum):
     FIRST_COMMAND = auto()
@@ -356,7 +366,7 @@ class PublisherSession(Session[PublisherEvent]):
     # --- commands
 
     def _receive_frame(self, frame: memoryview) -> None:
-        if self._unanswered is None:
+        if self._unanswered is None or frame[0] in _CONFIRMATIONS:
             self._receive_command(frame)
             return
         # commands are handled one after another (9.3); what cannot be handled yet waits as bytes

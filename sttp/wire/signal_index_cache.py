@@ -20,7 +20,13 @@ from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.fields import Guid, deflate, inflate, is_gzip
 from sttp.wire.frame import Buffer
 
-__all__ = ["SIGNAL_INDEX_CACHE", "SignalIndexCache", "read_signal_index_cache", "write_signal_index_cache"]
+__all__ = [
+    "SIGNAL_INDEX_CACHE",
+    "SignalIndexCache",
+    "check_keys",
+    "read_signal_index_cache",
+    "write_signal_index_cache",
+]
 
 _REFERENCE: Final = construct.Struct(
     # 5.2: never negative, never twice; in no particular order, and not always without gaps
@@ -223,6 +229,15 @@ def write_signal_index_cache(cache: SignalIndexCache, modes: OperationalModes) -
     )
     image = _COUNT.pack(_COUNT.size + len(image)) + image
     return deflate(image) if modes.compress_signal_index_cache else image
+
+
+def check_keys(keys: Sequence[str]) -> None:
+    """Make sure that measurement keys can be written: `SOURCE:number`, or empty.
+
+    Raises:
+        UsageError: a key of another form.
+    """
+    _split_keys(keys)
 
 
 def _split_keys(keys: Sequence[str]) -> tuple[list[str], list[int]]:

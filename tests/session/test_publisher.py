@@ -636,7 +636,7 @@ def test_values_that_are_not_a_number_are_left_out_on_request(flags: ModeFlags) 
 
 def test_a_bad_command_that_waited_ends_the_session_when_its_turn_comes() -> None:
     session = ready()
-    say(session, commands.MetadataRefresh(), commands.UnknownCommand(code=Command.CONFIRM_NOTIFICATION, payload=b"1"))
+    say(session, commands.MetadataRefresh(), commands.UnknownCommand(code=Command.UPDATE_PROCESSING_INTERVAL))
     assert not session.ended
     session.send_metadata(b"<x/>")
     assert [type(reply) for reply in replies(session)] == [responses.Metadata]
@@ -649,3 +649,10 @@ def test_connect_means_nothing_as_a_command() -> None:
     (event,) = session.events()
     assert isinstance(event, MessageIgnored)
     assert replies(session) == []
+
+
+def test_confirmations_do_not_wait_and_do_not_count_as_waiting() -> None:
+    session = ready()
+    say(session, commands.MetadataRefresh(), *[commands.ConfirmBufferBlock(sequence=number) for number in range(1000)])
+    assert not session.ended
+    assert kinds(session.events()) == ["MetadataRequested"] + ["BufferBlockConfirmed"] * 1000
