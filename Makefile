@@ -5,6 +5,7 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
+PEER   := $(VENV)/interop
 PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
     if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -18,11 +19,12 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test properties firewall lint format types docs wheel clean
+.PHONY: help demo test interop properties firewall lint format types docs wheel clean
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
+	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make lint        ruff: rules and format"
@@ -35,9 +37,12 @@ help:  ## show this list
 demo: $(DONE)/wheel-installed
 	@$(BIN)/sttp demo
 
-test: $(DONE)/extra-test
+test: $(DONE)/extra-test $(DONE)/interop
 	@echo "Running the tests ..."
 	@$(BIN)/pytest $(PYTEST)
+
+interop: $(DONE)/extra-test $(DONE)/interop
+	@STTP_REQUIRE_INTEROP=1 $(BIN)/pytest tests/interop --verbose $(PYTEST)
 
 properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."
@@ -99,6 +104,15 @@ $(DONE)/extra-%: $(DONE)/wheel-installed
 	@echo "Installing what $* needs ..."
 	@$(PIP) install "$$(ls dist/*.whl)[$*]"
 	@touch $@
+
+# It installs a package called sttp too, and so needs an environment of its own. Without it the tests go on: theirs are
+# skipped, and say why.
+$(DONE)/interop: $(DONE)/venv tests/interop/requirements.txt
+	@echo "Installing the published Python implementation, to test with it ..."
+	@rm -rf $(PEER)
+	@if $(BIN)/python -m venv --without-pip $(PEER) && \
+	    $(PIP) --python $(PEER)/bin/python install -r tests/interop/requirements.txt; \
+	then touch $@; else echo "It cannot be installed; its tests will be skipped." >&2; fi
 
 $(DONE)/group-%: $(DONE)/venv pyproject.toml
 	@echo "Installing the tools for $* ..."
