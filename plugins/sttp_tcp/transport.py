@@ -19,6 +19,9 @@ _log = logging.getLogger("sttp.transport")
 _NEXT_ADDRESS_S: Final = 0.25
 """When a name has several addresses: how long one may take before the next is tried beside it (RFC 8305)."""
 
+_TURNS_TO_END: Final = 5
+"""Of the event loop: a cancelled attempt has ended after three, but asyncio does not wait for that (CPython 3.11)."""
+
 
 class TcpTransport:
     """Transport `tcp`. Addresses are `host:port`; see `HostPort`."""
@@ -39,6 +42,10 @@ class TcpTransport:
             _, stream = await loop.create_connection(TcpStream, to.host, to.port, happy_eyeballs_delay=delay)
         except OSError as error:
             raise translated(error, f"cannot connect to {to}") from error
+        except asyncio.CancelledError:
+            for _ in range(_TURNS_TO_END):
+                await asyncio.sleep(0)
+            raise
         return stream
 
     async def listen(self, address: str, /) -> TcpListener:

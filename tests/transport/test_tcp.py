@@ -127,6 +127,20 @@ async def test_what_can_only_be_listened_on_is_not_dialed(address: str) -> None:
         await TcpTransport().dial(address)
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancelled_dial_leaves_no_task(turns: int) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        host, port = full.getsockname()
+        with socket.create_connection((host, port)):  # the next one gets no answer
+            dialing = asyncio.create_task(TcpTransport().dial(f"{host}:{port}"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            dialing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await dialing
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_name_that_nobody_knows() -> None:
     error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     with patch("socket.getaddrinfo", side_effect=error):
