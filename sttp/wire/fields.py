@@ -161,8 +161,13 @@ def _last_line(error: Exception) -> str:
 
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
-# every peer writes one member. Each further one costs a copy of what is left, so their number has to end somewhere
+# every peer writes one member; their number has to end somewhere
 _GZIP_MEMBERS: Final = 16
+_GZIP_PIECE: Final = 16 * 1024
+# metadata shrinks to a tenth or a thirtieth, because every signal has a random ID. What shrinks to a hundredth is a
+# bomb, and not worth the memory that the largest document may take
+_GZIP_RATIO: Final = 100
+_GZIP_ALWAYS: Final = 2**20
 
 
 def is_gzip(document: Buffer) -> bool:
@@ -187,11 +192,12 @@ def inflate(document: Buffer, *, limit: int, name: str) -> bytes:
 
     Args:
         document: the bytes as they came, compressed or not.
-        limit: largest result accepted, in bytes. Not more than one byte beyond it is ever inflated.
+        limit: largest result accepted, in bytes. What is compressed may not grow to more than a hundred times its
+            size either, or to 1 MiB if that is more. Memory is taken only when the size is known to be accepted.
         name: which attribute of `sttp.limits.Limits` that is; it goes into the error.
 
     Raises:
-        LimitError: the result is larger than `limit`.
+        LimitError: the result is too large.
         MessageError: the compressed bytes are damaged or cut off.
     """
     if not is_gzip(document):
@@ -199,23 +205,38 @@ def inflate(document: Buffer, *, limit: int, name: str) -> bytes:
             raise LimitError(f"{len(document)} bytes, where at most {limit} are accepted", limit=name, clause="3.2")
         return bytes(document)
     members: list[bytes] = []
-    room = limit
-    rest: Buffer = document
-    while is_gzip(rest):
-        if len(members) == _GZIP_MEMBERS:
-            raise MessageError(f"more than {_GZIP_MEMBERS} gzip members", clause="3.2")
-        inflater = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            member = inflater.decompress(rest, room + 1)
-        except zlib.error as error:
-            raise MessageError(f"damaged gzip: {error}", clause="3.2") from None
-        if len(member) > room:
-            raise LimitError(f"inflates to more than the {limit} bytes accepted", limit=name, clause="3.2")
-        if not inflater.eof:
-            raise MessageError("gzip that is cut off", clause="3.2")
-        members.append(member)
-        room -= len(member)
-        rest = inflater.unused_data
+    accepted = room = min(limit, max(_GZIP_ALWAYS, _GZIP_RATIO * len(document)))
+    rest = memoryview(document)
+    try:
+        while is_gzip(rest):
+            if len(members) == _GZIP_MEMBERS:
+                raise MessageError(f"more than {_GZIP_MEMBERS} gzip members", clause="3.2")
+            length, size = _measure(rest, room)
+            if size > room:
+                raise LimitError(f"inflates to more than the {accepted} bytes accepted", limit=name, clause="3.2")
+            members.append(zlib.decompress(rest[:length], _GZIP_WINDOW, max(size, 1)))
+            room -= size
+            rest = rest[length:]
+    except zlib.error as error:
+        raise MessageError(f"damaged gzip: {error}", clause="3.2") from None
     if bytes(rest).strip(b"\0"):
         raise MessageError(f"{len(rest)} bytes behind the end of gzip", clause="3.2")
     return members[0] if len(members) == 1 else b"".join(members)
+
+
+def _measure(document: memoryview, most: int) -> tuple[int, int]:
+    """Length of the gzip member at the start, and size of what is in it; that stops to be exact beyond `most`."""
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    size = position = 0
+    while not inflater.eof:
+        if position >= len(document):
+            raise MessageError("gzip that is cut off", clause="3.2")
+        piece: Buffer = document[position : position + _GZIP_PIECE]
+        position += len(piece)
+        # at the end of a piece some of what it stands for may still be within zlib
+        while not inflater.eof and (inflated := inflater.decompress(piece, _GZIP_PIECE)):
+            size += len(inflated)
+            if size > most:
+                return position, size
+            piece = inflater.unconsumed_tail
+    return position - len(inflater.unused_data), size
