@@ -12,7 +12,7 @@ __all__ = ["FilterStatement", "Identifier", "Statement", "read_statements", "sho
 
 _KEYWORD: Final = re.compile(r"FILTER\s", re.IGNORECASE)
 _FILTER: Final = re.compile(
-    r"FILTER\s+(?:TOP\s+(?P<top>[+-]?\s*\d{1,18})\s+)?(?P<table>[A-Z_]\w*)(?:\s+WHERE\s+TRUE)?",
+    r"FILTER\s+(?:TOP\s+(?P<top>(?:[+-]\s*)?\d{1,18})\s+)?(?P<table>[A-Z_]\w*)(?:\s+WHERE\s+TRUE)?",
     re.IGNORECASE | re.ASCII,
 )
 

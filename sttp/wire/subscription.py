@@ -15,7 +15,7 @@ __all__ = ["SubscriptionOptions", "format_connection_string", "parse_connection_
 
 _DELIMITER: Final = re.compile("[{}=;]")
 _BRACE: Final = re.compile("[{}]")
-_MOST_DELIMITERS: Final = 2**20
+_MOST_DELIMITERS: Final = 2**18
 """A list of 100 000 signal IDs in braces has 200 000; each costs time, and a command has room for millions."""
 
 
@@ -32,11 +32,11 @@ def parse_connection_string(text: str, limits: Limits = DEFAULT_LIMITS) -> dict[
         The values by key in lower case; of a repeated key, the last.
 
     Raises:
-        MessageError: a brace without its partner, or more than a million delimiters.
+        MessageError: a brace without its partner, or more than 262 144 delimiters.
         LimitError: braces nested too deep.
     """
     settings: dict[str, str] = {}
-    terms = [""]
+    terms: list[list[str]] = [[]]  # what stands before, between and behind the = of a piece; each from parts
     depth = start = position = count = 0
     while match := (_BRACE if depth else _DELIMITER).search(text, position):
         mark, position = match[0], match.end()
@@ -54,16 +54,16 @@ def parse_connection_string(text: str, limits: Limits = DEFAULT_LIMITS) -> dict[
             )
         if depth > (mark == "{"):
             continue  # an inner brace stays in the value
-        terms[-1] += text[start : match.start()]
+        terms[-1].append(text[start : match.start()])
         start = position
         if mark == "=":
-            terms.append("")
+            terms.append([])
         elif mark == ";":
             _settle(terms, settings)
-            terms = [""]
+            terms = [[]]
     if depth > 0:
         raise MessageError("an opening brace that nothing closes", clause="4.2")
-    terms[-1] += text[start:]
+    terms[-1].append(text[start:])
     _settle(terms, settings)
     return settings
 
@@ -71,9 +71,10 @@ def parse_connection_string(text: str, limits: Limits = DEFAULT_LIMITS) -> dict[
 _DEPTH: Final = {"{": 1, "}": -1, "=": 0, ";": 0}
 
 
-def _settle(terms: list[str], settings: dict[str, str]) -> None:
+def _settle(terms: list[list[str]], settings: dict[str, str]) -> None:
     if len(terms) == 2:
-        settings[terms[0].strip().lower()] = terms[1].strip()
+        key, value = ("".join(parts).strip() for parts in terms)
+        settings[key.lower()] = value
 
 
 def format_connection_string(settings: Mapping[str, str]) -> str:

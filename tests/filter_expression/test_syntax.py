@@ -56,3 +56,12 @@ def test_only_filter_errors_leave(expression: str) -> None:
 def test_messages_stay_short() -> None:
     assert shown("a'b") == '"a\'b"'
     assert len(shown("x" * 10_000)) == 83
+
+
+@pytest.mark.parametrize(
+    "place", ["FILTER{}x y", "FILTER TOP{}1 x y", "FILTER TOP +{}1 x y", "FILTER x{}WHERE nothing"]
+)
+def test_any_amount_of_white_space_is_read_in_no_time(place: str) -> None:
+    # with a pattern that can share it out in many ways this takes hours
+    with pytest.raises(FilterError):
+        read_statements(place.format(" " * 1_000_000))
