@@ -41,6 +41,9 @@ class Limits:
         text: longest text of a reply that is kept; what goes beyond is cut, not refused.
         connection_string_depth: deepest nesting of braces in a connection string.
         pending_commands: most commands that a publisher keeps unanswered for one subscriber.
+        pending_caches: most signal index caches that a subscriber reads before it can have confirmed any of them. A
+            publisher waits for each confirmation (5.4), or sends two or three at once; 60 bytes with a high signal
+            index take 30 ms to read.
     """
 
     first_command: int = 8197
@@ -61,6 +64,7 @@ class Limits:
     text: int = 64 * 2**10
     connection_string_depth: int = 16
     pending_commands: int = 64
+    pending_caches: int = 16
 
 
 DEFAULT_LIMITS: Final = Limits()

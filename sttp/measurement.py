@@ -118,7 +118,8 @@ class SignalTable:
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Which indexes name a signal, shape `(n,)`."""
-        return np.logical_or.reduce(self.ids != 0, axis=1)  # type: ignore[no-any-return]
+        halves = self.ids.view(np.uint64)
+        return halves[:, 0] | halves[:, 1] != 0  # type: ignore[no-any-return]
 
     @cached_property
     def index_of(self) -> Mapping[UUID, int]:
@@ -159,6 +160,8 @@ class SignalTable:
 
     def with_tags(self, tags: Mapping[UUID, str]) -> SignalTable:
         """The same signals with point tags, looked up by signal ID; a signal without entry has none."""
+        if not tags:
+            return SignalTable(self.ids, self.keys, ("",) * len(self))
         found = [""] * len(self)
         for index in np.flatnonzero(self.present).tolist():
             found[index] = tags.get(UUID(bytes=self.ids[index].tobytes()), "")

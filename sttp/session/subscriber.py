@@ -117,6 +117,7 @@ class SubscriberSession(Session[SubscriberEvent]):
         # for each UpdateProcessingInterval without answer, the cache that is in force from that answer on (C2)
         self._fences: deque[ReceivedSlot | None] = deque()
         self._proved = False
+        self._caches = 0  # signal index caches of one read
         # data packets of one read, to be handed over as one batch
         self._received: list[Columns] = []
         self._received_signals: SignalTable | None = None
@@ -191,6 +192,7 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     def receive_data(self, data: Buffer, *, now: float) -> None:
         """Take bytes from the publisher, cut anywhere. All data packets in them arrive as few events as possible."""
+        self._caches = 0
         super().receive_data(data, now=now)
         self._deliver()
 
@@ -328,6 +330,13 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     def _receive_signal_index_cache(self, response: responses.UpdateSignalIndexCache) -> None:
         config = self._config
+        self._caches += 1
+        if self._caches > config.limits.pending_caches:
+            raise LimitError(
+                f"more than {config.limits.pending_caches} signal index caches sent without waiting for a confirmation",
+                limit="pending_caches",
+                clause="5.4",
+            )
         cache = read_signal_index_cache(response.image, config.modes, config.limits, config.tolerances)
         slot = None
         if self.phase in _SUBSCRIBED:

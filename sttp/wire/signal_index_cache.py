@@ -155,7 +155,7 @@ def _read_references(raw: bytes, begins: NDArray[np.intp], modes: OperationalMod
         raise MessageError(f"the signal index {least}", clause="5.2")
     if highest > limits.signal_index:
         raise _too_high(highest, limits)
-    if int(np.bincount(indexes).max()) > 1:
+    if len(np.unique(indexes)) < len(indexes):
         raise MessageError("a signal index that occurs twice", clause="5.2")
     ids = np.zeros((highest + 1, 16), np.uint8)
     ids[indexes] = _gather(raw, begins + 4, 16)

@@ -214,7 +214,7 @@ class TsscDecoder:
     __slots__ = ("_expected", "_limits", "_points", "_slots")
 
     def __init__(self, *, signal_indexes: NDArray[np.bool_], limits: Limits = DEFAULT_LIMITS) -> None:
-        self._slots = np.where(signal_indexes, _tssc.UNSEEN, _tssc.UNNAMED).astype(np.int32)
+        self._slots = np.where(signal_indexes, np.int32(_tssc.UNSEEN), np.int32(_tssc.UNNAMED))
         self._limits = limits
         self._expected = 0
         self._points = _Points(self._slots)
