@@ -23,13 +23,17 @@ __all__ = ["Connection"]
 E = TypeVar("E")
 
 READ_SIZE: Final = 256 * 1024
-"""Bytes taken from the stream at once: all data packets in them become one batch."""
+"""Bytes taken from the stream at once, if nothing else is said: all data packets in them become one batch."""
 
 WRITE_SIZE: Final = 64 * 1024
 """Bytes gathered before they are written; more is left to the source until the stream has taken these."""
 
 PIECE_SIZE: Final = 256 * 1024
 """Most bytes that are written at once: what is longer, such as metadata, goes in pieces."""
+
+UNSENT_SIZE: Final = 64 * 1024
+"""Bytes of answers that may wait behind those being sent; beyond it nothing is read until the peer has taken some. So
+a peer that asks and asks and does not read fills its own buffers, not our memory. Data does not count: see `supply`."""
 
 WRITE_TIMEOUT: Final = 30.0
 """Seconds that a peer may take for one piece before it counts as dead; that is 70 kbit/s."""
@@ -48,6 +52,7 @@ class Connection(Generic[E]):
         handle: takes the events, one after another. While it is busy nothing is read: that is the backpressure.
         supply: called while there is room to send; it gives the session more to say, and tells whether it did.
         tally: counts bytes.
+        read_size: bytes taken from the stream at once. What they say is done in one go, before anyone else's turn.
     """
 
     stream: ByteStream
@@ -55,8 +60,10 @@ class Connection(Generic[E]):
     handle: Callable[[E], Awaitable[None]]
     supply: Callable[[], bool] = lambda: False
     tally: Tally = field(default_factory=Tally)
+    read_size: int = READ_SIZE
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _sending: asyncio.Event = field(default_factory=asyncio.Event)
     _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _error: STTPError | None = None
     _over: bool = False
@@ -100,9 +107,10 @@ class Connection(Generic[E]):
     # --- receiving
 
     async def _read(self) -> None:
-        session, buffer = self.session, bytearray(READ_SIZE)
+        session, buffer = self.session, bytearray(self.read_size)
         view = memoryview(buffer)
         while not session.ended:
+            session.listen(now=monotonic())
             try:
                 count = await self.stream.receive_into(buffer)
             except TransportError as error:
@@ -113,19 +121,35 @@ class Connection(Generic[E]):
                     session.receive_data(view[:count], now=monotonic())
                 else:
                     session.receive_eof(now=monotonic())
-            await self._handle_events()
-            session.listen(now=monotonic())
-            self.wake()
+            more = True
+            while more:
+                # an answer may bring about the next event: commands are handled one after another (9.3)
+                more = await self._handle_some()
+                session.listen(now=monotonic())
+                self.wake()
+                await self._room()
+
+    async def _room(self) -> None:
+        """Give others their turn, and wait until the peer has taken most of what was said to it."""
+        await asyncio.sleep(0)
+        while self.session.unsent > UNSENT_SIZE and not self.session.ended:
+            self._sending.clear()
+            await self._sending.wait()
 
     async def _handle_events(self) -> None:
+        while await self._handle_some():
+            pass
+
+    async def _handle_some(self) -> bool:
+        """Handle what has happened, but not what that leads to; return whether anything has happened."""
         async with self._handling:
-            # what an event makes the application do may have further events
-            while events := self.session.events():
-                for event in events:
-                    if isinstance(event, Ended):
-                        self._error = event.error
-                    else:
-                        await self.handle(event)
+            events = self.session.events()
+            for event in events:
+                if isinstance(event, Ended):
+                    self._error = event.error
+                else:
+                    await self.handle(event)
+        return bool(events)
 
     # --- sending
 
@@ -134,6 +158,7 @@ class Connection(Generic[E]):
         while True:
             self._wake.clear()
             size = sum(map(len, output := session.data_to_send()))
+            self._sending.set()
             while size < WRITE_SIZE and not session.ended and self.supply():
                 more = session.data_to_send()
                 size += sum(map(len, more))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from sttp.catalogue import Catalogue
 from sttp.connection import Connection
-from sttp.errors import FilterError, OverrunError, STTPError
+from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
@@ -39,6 +41,13 @@ from sttp.wire.subscription import SubscriptionOptions
 __all__ = ["Feed"]
 
 _log = logging.getLogger("sttp.publisher")
+
+READ_SIZE: Final = 4096
+"""Bytes of commands taken from the stream at once. They are few and short; 4096 bytes full of the shortest are some
+50 ms of work, in which nobody else is served."""
+
+SMALL: Final = 4096
+"""Characters up to which a filter expression is evaluated on the spot. A list that fills a command takes 15 s."""
 
 BATCH_SIZE: Final = 16_384
 """Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
@@ -80,7 +89,7 @@ class Feed:
         self._session = PublisherSession(config, now=monotonic())
         self._queue = BatchQueue(queue_limit, overflow, count=self._count)
         self._connection: Connection[PublisherEvent] = Connection(
-            link.stream, self._session, self._handle, supply=self._supply, tally=tally
+            link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
         )
         self._routes: dict[int, _Route] = {}
         self._offered = SignalTable.of(())
@@ -195,13 +204,18 @@ class Feed:
     # --- events
 
     async def _handle(self, event: PublisherEvent) -> None:
+        with suppress(ClosedError):  # the session may have ended meanwhile; then nobody waits for the answer
+            await self._act(event)
+        self._connection.wake()
+
+    async def _act(self, event: PublisherEvent) -> None:
         match event:
             case ModesDefined():
                 _log.info("%s: connected, version %d", self.peer, event.modes.version)
             case MetadataRequested():
                 await self._send_metadata(event.filter_expression)
             case SubscribeRequested():
-                self._subscribe(event.options)
+                await self._subscribe(event.options)
             case CipherKeysRequested():
                 self._session.refuse_cipher_keys("Payloads of this publisher are not encrypted; use TLS.")
             case StreamingStarted():
@@ -215,7 +229,6 @@ class Feed:
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)
             case _:
                 self._events.put(self.peer, event)
-        self._connection.wake()
 
     async def _send_metadata(self, filter_expression: str) -> None:
         modes = self._session.modes
@@ -228,18 +241,27 @@ class Feed:
             self._link.proved_useful()
             self._session.send_metadata(document)
 
-    def _subscribe(self, options: SubscriptionOptions) -> None:
+    async def _subscribe(self, options: SubscriptionOptions) -> None:
         if options.start_time is not None or options.stop_time is not None:
             self._refuse_subscription("This publisher has no archive: it cannot serve a time in the past.")
             return
         try:
-            signals = self._catalogue().select(options.filter_expression)
+            signals = await self._select(options.filter_expression)
         except FilterError as error:
             self._refuse_subscription(str(error))
         else:
             _log.info("%s: subscribed to %d signals", self.peer, len(signals))
             self._filter_expression = options.filter_expression
             self._session.accept_subscription(self._cache(signals))
+
+    async def _select(self, filter_expression: str) -> SignalTable:
+        if len(filter_expression) <= SMALL:
+            return self._catalogue().select(filter_expression)
+        while True:
+            catalogue = self._catalogue()
+            signals = await asyncio.to_thread(catalogue.select, filter_expression)
+            if catalogue is self._catalogue():  # and has not changed meanwhile
+                return signals
 
     def _refuse_subscription(self, reason: str) -> None:
         _log.info("%s: subscription refused: %s", self.peer, reason)

@@ -101,6 +101,11 @@ class Session(ABC, Generic[E]):
         """Whether `data_to_send` would return anything."""
         return bool(self._output)
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes `data_to_send` would return."""
+        return sum(map(len, self._output))
+
     # --- state
 
     @property
