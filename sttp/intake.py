@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Final, NamedTuple
 
 from sttp.connection import Connection
-from sttp.errors import MetadataError, OverrunError, RefusedError, STTPError, TransportError
+from sttp.errors import ClosedError, MetadataError, OverrunError, RefusedError, STTPError, TransportError
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvents
@@ -24,6 +25,7 @@ from sttp.session.events import (
     MetadataRefused,
     NotificationReceived,
     PacketDropped,
+    PublisherProved,
     SignalsChanged,
     SubscriberEvent,
     SubscriptionAccepted,
@@ -53,6 +55,7 @@ class Intake:
         queue: where its measurements go.
         events: where the rest goes that an application might want to know.
         tally: where to count.
+        proved: called once, when the peer has proved to be a publisher and before anything of it is used.
         metadata_changed: called with each new metadata.
     """
 
@@ -66,6 +69,7 @@ class Intake:
         queue: BatchQueue,
         events: PeerEvents[SubscriberEvent],
         tally: Tally,
+        proved: Callable[[Intake], None] = lambda intake: None,
         metadata_changed: Callable[[Metadata], None],
     ) -> None:
         self._link = link
@@ -75,7 +79,9 @@ class Intake:
         self._queue = queue
         self._events = events
         self._tally = tally
+        self._proved = proved
         self._metadata_changed = metadata_changed
+        self._turned_away = False
         self._metadata = Metadata()
         # who waits for the answer to each MetadataRefresh and to each Subscribe; None for nobody
         self._requests: deque[_Request] = deque()
@@ -90,6 +96,11 @@ class Intake:
         )
         #: why the publisher refused the subscription, if it did
         self.refused: RefusedError | None = None
+
+    @property
+    def peer(self) -> str:
+        """Where the publisher is, for people."""
+        return self._link.stream.peer
 
     @property
     def publisher(self) -> str:
@@ -143,6 +154,18 @@ class Intake:
         self._queue.look_again()
         await answer
 
+    def prefer(self, options: SubscriptionOptions) -> None:
+        """Ask for these signals instead of those before, when it is time, and let nobody wait for the answer."""
+        self._options = options
+        if self._session.ended:
+            return
+        if self._subscribed:
+            self._subscribe(None)
+        elif self._with_metadata and not self._has_asked:
+            self._refresh(None, "")
+        elif not self._with_metadata:
+            self._subscribe_at_first()
+
     def unsubscribe(self) -> None:
         """Ask for no more measurements. The connection stays."""
         self._options = None
@@ -150,6 +173,12 @@ class Intake:
         if not self._session.ended:
             self._session.unsubscribe()
             self._connection.wake()
+
+    def turn_away(self, reason: str) -> None:
+        """Cut the stream at once, and use nothing more of what came over it; `run` returns the reason."""
+        self._turned_away = True
+        self._session.lose(TransportError(f"turned away: {reason}"), now=monotonic())
+        self._link.stream.abort()
 
     async def request_metadata(self, filter_expression: str) -> Metadata:
         """Ask for metadata and wait for it.
@@ -169,7 +198,16 @@ class Intake:
     # --- events
 
     async def _handle(self, event: SubscriberEvent) -> None:
+        if self._turned_away:
+            return
+        with suppress(ClosedError):  # the session may have ended meanwhile; then there is nothing more to ask
+            await self._act(event)
+        self._connection.wake()
+
+    async def _act(self, event: SubscriberEvent) -> None:
         match event:
+            case PublisherProved():
+                self._proved(self)
             case MeasurementsReceived():
                 await self._take(event)
             case SignalsChanged():
@@ -189,9 +227,7 @@ class Intake:
                 self._subscription_answered(RefusedError(event.reason, what="subscription"))
             case ConfigurationChanged():
                 self._events.put(self.publisher, event)
-                # one that has not been asked for yet will bring this change too
-                waiting = any(request.answer is None for request in [*self._requests][1:])
-                if self._with_metadata and not waiting:
+                if self._with_metadata and sum(each.answer is None for each in self._requests) < _REFRESHES:
                     self._refresh(None, "")
             case PacketDropped():
                 self._tally.gaps += 1
@@ -204,7 +240,6 @@ class Intake:
                 self._events.put(self.publisher, event)
             case _:
                 self._events.put(self.publisher, event)
-        self._connection.wake()
 
     async def _take(self, event: MeasurementsReceived) -> None:
         tally = self._tally
@@ -255,7 +290,7 @@ class Intake:
         self._connection.wake()
 
     def _lost(self) -> TransportError:
-        return TransportError(f"{self._link.stream.peer}: the connection ended before the answer came")
+        return TransportError(f"{self.peer}: the connection ended before the answer came")
 
     async def _take_metadata(self, document: bytes) -> None:
         limits = self._config.limits
@@ -325,3 +360,6 @@ class _Request(NamedTuple):
 
 
 _MOST_COMPLAINTS: Final = 20
+
+_REFRESHES: Final = 2
+"""One that is under way, whose answer may be older than the change, and one that waits and will see all changes."""

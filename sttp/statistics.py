@@ -49,7 +49,7 @@ class SubscriberStatistics:
     """Counts since the subscriber was started.
 
     Attributes:
-        connections: streams that came up, whoever dialed; one more than the reconnects.
+        connections: streams on which a publisher has answered, whoever dialed; one more than the reconnects.
         connected: those that are up now.
         measurements: received and readable.
         packets: data packets that they came in.

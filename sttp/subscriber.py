@@ -39,6 +39,12 @@ _OPTIONS: Final = SubscriptionOptions()
 QUEUE_LIMIT: Final = 1_000_000
 """Measurements that may wait for the application: 20 MB of columns."""
 
+MAX_STRANGERS: Final = 32
+"""Streams at once that have not proved to come from a publisher. Each costs a file, two tasks and a buffer of 256 KiB,
+8 MB in all, and what it has sent of its first response. A publisher proves itself within a round trip, at the latest
+with its first NoOP after 5 s, and the oldest stranger gives way to a new one: whoever wants to keep a publisher out has
+to open 32 streams within that time, again and again."""
+
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds until connections that do not end in order are cut."""
 
@@ -72,7 +78,8 @@ class Subscriber:
             tags.
         overflow: what happens to measurements that the application does not take in time.
         queue_limit: most measurements that wait for the application.
-        max_publishers: most publishers at once, where this end listens; further ones are turned away.
+        max_publishers: most publishers at once, where this end listens; further ones are turned away. A stream counts
+            from the first valid response on, so that a stranger who connects and is silent keeps no publisher out.
         redial: how a dialing endpoint tries again.
         config: modes, limits and timeouts of the sessions.
 
@@ -108,6 +115,7 @@ class Subscriber:
         self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
+        self._strangers: dict[Intake, None] = {}  # an ordered set: the oldest comes first
         self._intakes: set[Intake] = set()
         self._connected = asyncio.Event()
         self._accepted_once = False
@@ -137,7 +145,7 @@ class Subscriber:
         self._queue.close()
         self._queue.clear()
         self._events.close()
-        for intake in self._intakes:
+        for intake in (*self._strangers, *self._intakes):
             intake.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
@@ -220,6 +228,8 @@ class Subscriber:
             raise
 
     async def _subscribe(self, options: SubscriptionOptions) -> None:
+        for stranger in self._strangers:
+            stranger.prefer(options)
         await asyncio.gather(*(intake.subscribe(options) for intake in self._intakes))
 
     def unsubscribe(self) -> None:
@@ -230,7 +240,7 @@ class Subscriber:
         """
         self._check()
         self._options = None
-        for intake in self._intakes:
+        for intake in (*self._strangers, *self._intakes):
             intake.unsubscribe()
 
     def send_user_command(self, number: int, payload: bytes = b"", *, publisher: str = "") -> None:
@@ -311,6 +321,7 @@ class Subscriber:
                 # 9.7: closed at once, so that the other end can tell; it will dial again
                 _log.warning("%s: turned away, %d connected already", link.stream.peer, len(self._intakes))
                 return
+            self._make_room()
             intake = Intake(
                 link,
                 options=self._options,
@@ -319,12 +330,12 @@ class Subscriber:
                 queue=self._queue,
                 events=self._events,
                 tally=self._tally,
+                proved=self._admit,
                 metadata_changed=self._take_metadata,
             )
-            self._intakes.add(intake)
-            self._tally.connections += 1
-            self._connected.set()
-            _log.info("%s: connected", link.stream.peer)
+            self._strangers[intake] = None
+            if self.listening is None:
+                self._admit(intake)  # whom we dialed we know; a gsfapi publisher may say nothing for 5 s
             try:
                 error = await intake.run()
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
@@ -332,7 +343,27 @@ class Subscriber:
             else:
                 self._ended(link, intake.refused or error)
             finally:
+                self._strangers.pop(intake, None)
                 self._intakes.discard(intake)
+
+    def _make_room(self) -> None:
+        while len(self._strangers) >= MAX_STRANGERS:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.turn_away(f"{MAX_STRANGERS} newer connections, and it has said nothing of a publisher")
+
+    def _admit(self, intake: Intake) -> None:
+        """Give a place to a stranger that has proved to be a publisher; without one it goes at once (9.7)."""
+        if intake in self._intakes:
+            return
+        if len(self._intakes) >= self._max_publishers:
+            intake.turn_away(f"{len(self._intakes)} connected already")
+            return
+        self._strangers.pop(intake, None)
+        self._intakes.add(intake)
+        self._tally.connections += 1
+        self._connected.set()
+        _log.info("%s: connected", intake.peer)
 
     def _ended(self, link: Link, error: STTPError | None) -> None:
         self._accepted_once = self._accepted_once or link.useful

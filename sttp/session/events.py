@@ -39,6 +39,7 @@ __all__ = [
     "ProcessingCompleted",
     "ProcessingIntervalRequested",
     "PublisherEvent",
+    "PublisherProved",
     "SignalsChanged",
     "StreamingStarted",
     "SubscribeRequested",
@@ -79,6 +80,11 @@ class Ended:
 
 
 # --- told to a subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherProved:
+    """The peer has said its first valid response that is no refusal: it is a publisher. Comes before all the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +269,8 @@ class UserResponseReceived:
 
 
 SubscriberEvent = (
-    ModesAccepted
+    PublisherProved
+    | ModesAccepted
     | MetadataReceived
     | MetadataRefused
     | SubscriptionAccepted

@@ -33,6 +33,7 @@ from sttp.session.events import (
     NotificationReceived,
     PacketDropped,
     ProcessingCompleted,
+    PublisherProved,
     SignalsChanged,
     SubscriberEvent,
     SubscriptionAccepted,
@@ -246,7 +247,9 @@ class SubscriberSession(Session[SubscriberEvent]):
             self._emit(MessageIgnored(message=response, reason="came too late, or nobody asked for it"))
 
     def _act(self, response: AnyResponse) -> None:
-        self._proved = self._proved or not isinstance(response, responses.Failed | responses.UnknownResponse)
+        if not self._proved and not isinstance(response, responses.Failed | responses.UnknownResponse):
+            self._proved = True
+            self._emit(PublisherProved())
         match response:
             case DataPacket():
                 self._receive_data_packet(response)

@@ -41,6 +41,7 @@ from sttp.session.events import (
     NotificationReceived,
     PacketDropped,
     ProcessingCompleted,
+    PublisherProved,
     SignalsChanged,
     SubscriptionAccepted,
     SubscriptionRefused,
@@ -148,7 +149,7 @@ def test_version_3_waits_for_the_answer() -> None:
     session.refresh_metadata()
     assert [type(command) for command in said(session)] == [commands.DefineOperationalModes]
     hear(session, responses.Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text="fine"))
-    assert session.events() == [ModesAccepted(text="fine")]
+    assert session.events() == [PublisherProved(), ModesAccepted(text="fine")]
     assert said(session) == [commands.MetadataRefresh()]
 
 
@@ -158,6 +159,41 @@ def test_version_3_gives_up_without_an_answer() -> None:
     error = end_of(session)
     assert isinstance(error, SilenceError)
     assert "version 2" in str(error)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [responses.NoOP(), responses.Succeeded(command=Command.DEFINE_OPERATIONAL_MODES), responses.Metadata(document=b""),
+     responses.ConfigurationChanged()],
+    ids=lambda first: type(first).__name__,
+)  # fmt: skip
+def test_the_first_valid_response_proves_the_publisher(first: responses.AnyResponse) -> None:
+    session = started()
+    hear(session, first)
+    assert session.events()[0] == PublisherProved()
+    hear(session, first)
+    assert PublisherProved() not in session.events(), "once"
+
+
+def test_a_refusal_and_what_nobody_asked_for_prove_nothing() -> None:
+    session = started()
+    hear(session, responses.Failed(command=Command.METADATA_REFRESH, text="no"))
+    hear(session, responses.DataStartTime(ticks=T), offer(0))
+    assert PublisherProved() not in session.events()
+
+
+def test_too_many_caches_at_once_end_the_session() -> None:
+    session = streaming()
+    for index in range(100):
+        hear(session, offer(index % 2))
+    assert not session.ended, "each of them could be confirmed before the next came"
+    hear(session, *(offer(index % 2) for index in range(16)))
+    assert not session.ended
+    session.events()
+    hear(session, *(offer(index % 2) for index in range(17)))
+    error = end_of(session)
+    assert isinstance(error, LimitError)
+    assert error.limit == "pending_caches"
 
 
 @pytest.mark.parametrize("command", [Command.CONNECT, Command.DEFINE_OPERATIONAL_MODES])
@@ -175,7 +211,7 @@ def test_metadata_plain_gzipped_and_empty() -> None:
         session = started()
         session.refresh_metadata()
         hear(session, responses.Metadata(document=document))
-        assert session.events() == [MetadataReceived(document=b"<x/>")]
+        assert session.events() == [PublisherProved(), MetadataReceived(document=b"<x/>")]
     session.refresh_metadata("FILTER DeviceDetail")
     assert said(session)[-1] == commands.MetadataRefresh(filter_expression="FILTER DeviceDetail")
     hear(session, responses.Metadata(document=b""))
@@ -208,8 +244,7 @@ def test_metadata_without_answer_is_given_up() -> None:
     for now in range(5, 31, 5):
         hear(session, responses.NoOP(), now=now)
     session.handle_deadline(now=30)
-    (event,) = session.events()
-    assert isinstance(event, MetadataRefused)
+    assert kinds(session.events()) == ["PublisherProved", "MetadataRefused"]
     session.subscribe(OPTIONS)
     assert isinstance(said(session)[-1], commands.Subscribe)
 
@@ -222,7 +257,7 @@ def test_metadata_that_is_under_way_is_waited_for() -> None:
     session.handle_deadline(now=30)
     assert session.events() == []
     session.receive_data(data[10_000:], now=31)
-    assert kinds(session.events()) == ["MetadataReceived"]
+    assert kinds(session.events()) == ["PublisherProved", "MetadataReceived"]
 
 
 def test_a_cache_is_confirmed_and_announced() -> None:
@@ -230,7 +265,8 @@ def test_a_cache_is_confirmed_and_announced() -> None:
     session.subscribe(OPTIONS)
     session.data_to_send()
     hear(session, offer(0))
-    (event,) = session.events()
+    proof, event = session.events()
+    assert isinstance(proof, PublisherProved)
     assert isinstance(event, SignalsChanged)
     assert event.signals == signals(3)
     assert said(session) == [commands.ConfirmUpdateSignalIndexCache()]
@@ -328,7 +364,7 @@ def test_version_1_knows_one_slot() -> None:
     session.subscribe(OPTIONS)
     session.data_to_send()
     hear(session, offer(0, modes=modes), compact(columns(1.0), slot=1), modes=modes)
-    assert kinds(session.events()) == ["SignalsChanged", "MeasurementsReceived"]
+    assert kinds(session.events()) == ["PublisherProved", "SignalsChanged", "MeasurementsReceived"]
     assert session.data_to_send() == [], "there is nothing to confirm"
 
 
