@@ -21,6 +21,7 @@ from sttp.metadata.dataset import Cell, Column, ColumnType, Table
 
 __all__ = ["adapt_cell", "adapt_column", "cell_reader", "read_guid", "write_cell"]
 
+_SMALLEST_DATE: Final = "0001-01-01T00:00:00+"
 _DECIMAL_DIGITS: Final = 28  # what .NET holds for certain
 _DECIMALS: Final = Context(
     prec=_DECIMAL_DIGITS, Emin=-_DECIMAL_DIGITS, Emax=_DECIMAL_DIGITS, traps=[InvalidOperation, Overflow]
@@ -152,8 +153,9 @@ def _read_boolean(text: str) -> Cell:
 
 
 def _read_date_time(text: str) -> Cell:
-    # sttpapi writes whole seconds as "…:00.Z"; the smallest date in a zone east of Greenwich lies before tick zero
-    return max(0, ticks.from_iso(text.replace(".Z", "Z")))
+    if text.startswith(_SMALLEST_DATE):  # which .NET means by it, also in a zone where it lies before tick zero
+        return 0
+    return ticks.from_iso(text.replace(".Z", "Z"))  # sttpapi writes whole seconds as "…:00.Z"
 
 
 def _read_double(text: str) -> float:

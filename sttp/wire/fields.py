@@ -234,9 +234,11 @@ def _measure(document: memoryview, most: int) -> tuple[int, int]:
         piece: Buffer = document[position : position + _GZIP_PIECE]
         position += len(piece)
         # at the end of a piece some of what it stands for may still be within zlib
-        while not inflater.eof and (inflated := inflater.decompress(piece, _GZIP_PIECE)):
+        while inflated := inflater.decompress(piece, _GZIP_PIECE):
             size += len(inflated)
             if size > most:
                 return position, size
+            if inflater.eof:
+                break
             piece = inflater.unconsumed_tail
     return position - len(inflater.unused_data), size

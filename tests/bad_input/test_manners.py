@@ -205,7 +205,7 @@ async def test_a_subscriber_that_never_confirms_gets_no_data() -> None:
         before = siege.publisher.statistics
         await peer.say(EVERYTHING)
         await peer.hear(responses.UpdateSignalIndexCache)
-        while siege.publisher.statistics.measurements < before.measurements + 200:
+        while siege.publisher.statistics.measurements < before.measurements + 200:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await peer.say(commands.UpdateProcessingInterval(milliseconds=-1))
         peer.end()

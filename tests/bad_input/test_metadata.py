@@ -12,8 +12,9 @@ def metadata(document: bytes) -> responses.Metadata:
 
 
 SCHEMA = (
-    b'<DataSet><xs:schema id="DataSet" xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="DataSet"><xs:complexType>'
-    b'<xs:choice><xs:element name="DeviceDetail"><xs:complexType><xs:sequence><xs:element name="Acronym" type="xs:string"/>'
+    b'<DataSet><xs:schema id="DataSet" xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="DataSet">'
+    b'<xs:complexType><xs:choice><xs:element name="DeviceDetail"><xs:complexType><xs:sequence>'
+    b'<xs:element name="Acronym" type="xs:string"/>'
     b"</xs:sequence></xs:complexType></xs:element></xs:choice></xs:complexType></xs:element></xs:schema>%s</DataSet>"
 )
 LAUGHTER = b"".join(b'<!ENTITY a%d "%s">' % (level, b"&a%d;" % (level - 1) * 10) for level in range(1, 12))

@@ -738,7 +738,7 @@ def test_base_times_and_the_start_of_data_may_come_before_the_cache() -> None:
     hear(session, offer(0, modes=plain), modes=plain)
     body = struct.pack(">BifI", 0x40, 0, 59.95, 150_000)
     hear(session, responses.DataPacket(flags=DataPacketFlags.COMPACT, count=1, body=body), modes=plain)
-    assert kinds(session.events())[:2] == ["BaseTimesUpdated", "DataStarts"]
+    assert kinds(session.events())[:3] == ["PublisherProved", "BaseTimesUpdated", "DataStarts"]
     session = started()
     hear(session, responses.UpdateBaseTimes(active=0, times=(T, 0)))  # nothing has been asked for
     assert kinds(session.events()) == ["MessageIgnored"]
