@@ -19,13 +19,16 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop properties firewall lint format types docs wheel clean
+.PHONY: help demo test interop properties coverage mutants soak firewall lint format types docs wheel clean
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make properties  the property tests, with many more examples"
+	@echo "make coverage    branch coverage of the wire and the sessions"
+	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
+	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make lint        ruff: rules and format"
 	@echo "make format      let ruff put everything in order"
@@ -48,8 +51,21 @@ properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."
 	@$(BIN)/pytest --hypothesis-profile=thorough tests/properties $(PYTEST)
 
+soak: $(DONE)/wheel-installed
+	@$(BIN)/python tests/soak/kills.py
+
 firewall: $(DONE)/wheel-installed
 	@$(BIN)/python tests/firewall/scene.py
+
+coverage: $(DONE)/extra-test $(DONE)/group-coverage
+	@echo "Running the tests of wire and session with branch coverage (a few minutes) ..."
+	@$(BIN)/coverage run --branch --include='*/sttp/wire/*,*/sttp/session/*' --omit='*/_compact.py,*/_tssc.py' \
+	    -m pytest -q tests/wire tests/session tests/properties tests/test_tolerances.py
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under=95
+
+mutants: $(DONE)/extra-test
+	@echo "Breaking a line at a time, to see whether the tests notice (ten minutes and more) ..."
+	@$(BIN)/python tests/mutation/mutants.py
 
 lint: $(DONE)/group-lint
 	@$(BIN)/ruff check .
