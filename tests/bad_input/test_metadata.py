@@ -12,8 +12,9 @@ def metadata(document: bytes) -> responses.Metadata:
 
 
 SCHEMA = (
-    b'<DataSet><xs:schema id="DataSet" xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="DataSet">'
-    b'<xs:complexType><xs:choice><xs:element name="DeviceDetail"><xs:complexType><xs:sequence>'
+    b'<DataSet><xs:schema id="DataSet" xmlns:xs="http://www.w3.org/2001/XMLSchema">'
+    b'<xs:element name="DataSet"><xs:complexType><xs:choice>'
+    b'<xs:element name="DeviceDetail"><xs:complexType><xs:sequence>'
     b'<xs:element name="Acronym" type="xs:string"/>'
     b"</xs:sequence></xs:complexType></xs:element></xs:choice></xs:complexType></xs:element></xs:schema>%s</DataSet>"
 )

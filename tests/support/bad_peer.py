@@ -38,9 +38,6 @@ _MANY = 1 << 30
 
 _RESET = struct.pack("ii", 1, 0)
 
-_FULL = 0.5
-"""Seconds after which an other end that took nothing will not take any more either."""
-
 
 class BadPeer:
     """One connection with a publisher or subscriber of ours. It speaks the other role, as badly as it is told to.
@@ -68,21 +65,9 @@ class BadPeer:
         self.name = f"{host}:{port}"
 
     @classmethod
-    async def dial(cls, port: int, role: Role, *, buffers: int = 0) -> BadPeer:
-        """Connect to a port of this computer.
-
-        Args:
-            port: which one.
-            role: the role that it pretends to have.
-            buffers: bytes that the system may hold for this end in each direction; 0 for as many as it likes.
-        """
-        connection = socket.socket()
-        connection.setblocking(False)
-        if buffers:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
-        return cls(*await asyncio.open_connection(sock=connection), role)
+    async def dial(cls, port: int, role: Role) -> BadPeer:
+        """Connect to a port of this computer."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port), role)
 
     # --- what it says
 
@@ -95,22 +80,6 @@ class BadPeer:
         """What `say` would send."""
         write = write_command if self.role is Role.SUBSCRIBER else write_response
         return [each if isinstance(each, bytes) else write(each, self.modes) for each in said]  # type: ignore[operator]
-
-    async def say_until_full(self, *said: bytes | AnyCommand | AnyResponse) -> int:
-        """Say the same again and again, read nothing, and stop when the other end takes no more.
-
-        Returns:
-            How often it was said.
-        """
-        data = b"".join(self.written(*said))
-        times = 0
-        with suppress(TimeoutError):
-            while True:
-                self._writer.write(data)
-                times += 1
-                async with asyncio.timeout(_FULL):
-                    await self._writer.drain()
-        return times
 
     def end(self) -> None:
         """Say that nothing more will be said; go on listening."""

@@ -41,6 +41,7 @@ __all__ = [
     "FAST",
     "IN_ORDER",
     "METADATA",
+    "SIGNALS",
     "Case",
     "PublisherSiege",
     "Siege",
@@ -256,12 +257,9 @@ class Siege(ABC):
         self._listener = PeerListener(self.role.other)
         self.port = 0
 
-    async def peer(self, *, buffers: int = 0) -> BadPeer:
-        """A new connection with our end, whoever dials. `buffers` is for our end that listens."""
-        if self.dialing:
-            peer = await self._listener.peer()
-        else:
-            peer = await BadPeer.dial(self.port, self.role.other, buffers=buffers)
+    async def peer(self) -> BadPeer:
+        """A new connection with our end, whoever dials."""
+        peer = await (self._listener.peer() if self.dialing else BadPeer.dial(self.port, self.role.other))
         self._peers[peer] = len(self.log.records)
         return peer
 
