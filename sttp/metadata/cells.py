@@ -106,7 +106,7 @@ def read_guid(text: str) -> UUID | None:
     """The Guid that `text` spells, with or without dashes, bare or in braces; `None` when it spells none."""
     if text[:1] == "{" and text[-1:] == "}":
         text = text[1:-1]
-    return UUID(text) if _GUID.fullmatch(text) else None
+    return UUID(int=int(text.replace("-", ""), 16)) if _GUID.fullmatch(text) else None
 
 
 def _shown(text: str) -> str:

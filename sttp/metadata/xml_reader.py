@@ -8,14 +8,18 @@ with it all entities, and whatever is beyond a limit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from xml.parsers import expat
 
+import numpy as np
+
 from sttp.errors import MetadataError
 from sttp.limits import DEFAULT_LIMITS, Limits
-from sttp.metadata.cells import cell_reader
-from sttp.metadata.dataset import Cell, Column, ColumnType, DataSet, Problem, Table, is_name
+from sttp.metadata.dataset import Column, ColumnType, DataSet, is_name
+from sttp.metadata.plain_rows import PlainRows, is_plain
+from sttp.metadata.table_readers import CellCount, ColumnReader, TableReader
 
 __all__ = ["read_dataset"]
 
@@ -27,8 +31,10 @@ _TYPES: Final[Mapping[str, ColumnType]] = {each.value: each for each in ColumnTy
 
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})  # expat's own
 
+_SCHEMA_END: Final = re.compile(rb"</(?:[A-Za-z_][\w.\-]*:)?schema[ \t\r\n]*>", re.ASCII)
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 16 * 1024, 256 * 1024  # bytes that are looked at at once for plain rows
+
 _CHUNK: Final = 32 * 1024  # bytes that expat still reads after a handler has refused the document
-_SHARED_VALUES: Final = 8192  # distinct values per column that are kept to share: devices, types, dates
 _LONGEST_NAMESPACE: Final = 256  # expat writes it out in front of every name
 
 
@@ -52,81 +58,6 @@ def read_dataset(document: bytes, *, limits: Limits = DEFAULT_LIMITS) -> DataSet
     return _DocumentReader(limits).read(document)
 
 
-class _ColumnReader:
-    """The cells of one column while the document is being read."""
-
-    __slots__ = ("bad_cells", "cells", "column", "first_bad", "read", "seen")
-
-    def __init__(self, column: Column) -> None:
-        self.column = column
-        self.cells: list[Cell] = []
-        self.read = cell_reader(column.type)
-        self.seen: dict[str, Cell] = {}  # equal texts share one value, which is faster and smaller
-        self.bad_cells = 0
-        self.first_bad = (0, "")
-
-    def put(self, row: int, text: str) -> None:
-        """Set the cell in `row`, and those that were absent before it to null."""
-        try:
-            value = self.seen[text]
-        except KeyError:
-            value = self._convert(row, text)
-        cells = self.cells
-        missing = row - len(cells)
-        if missing < 0:
-            cells[row] = value
-            return
-        if missing:
-            cells.extend([None] * missing)
-        cells.append(value)
-
-    def _convert(self, row: int, text: str) -> Cell:
-        try:
-            value = self.read(text)
-        except ValueError as error:
-            if not self.bad_cells:
-                self.first_bad = (row, str(error))
-            self.bad_cells += 1
-            return None
-        if len(self.seen) < _SHARED_VALUES:
-            self.seen[text] = value
-        return value
-
-    def finish(self, rows: int) -> tuple[Cell, ...]:
-        """All cells, as many as the table has rows."""
-        self.cells.extend([None] * (rows - len(self.cells)))
-        return tuple(self.cells)
-
-
-class _TableReader:
-    """The rows of one table while the document is being read."""
-
-    __slots__ = ("columns", "last_row", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.columns: dict[str, _ColumnReader] = {}
-        self.last_row = -1
-
-    def finish(self) -> Table:
-        rows = self.last_row + 1
-        columns = self.columns.values()
-        return Table(self.name, tuple(each.column for each in columns), tuple(each.finish(rows) for each in columns))
-
-    def problems(self) -> list[Problem]:
-        return [
-            Problem(
-                table=self.name, column=each.column.name, cells=each.bad_cells, row=each.first_bad[0],
-                reason=each.first_bad[1],
-            )
-            for each in self.columns.values()
-            if each.bad_cells
-        ]  # fmt: skip
-
-
-_NO_COLUMNS: Final[Mapping[str, _ColumnReader]] = {}
-
-
 class _DocumentReader:
     """Handlers for expat. The root is at depth 1, schema and rows at 2, cells at 3."""
 
@@ -134,14 +65,18 @@ class _DocumentReader:
         self._limits = limits
         self._depth = 0
         self._root = ""
-        self._tables: dict[str, _TableReader] = {}  # by name in lower case
+        self._tables: dict[str, TableReader] = {}  # by name in lower case
         self._has_schema = False
         self._columns_declared = 0
-        self._cells = 0
+        self._cell_count = CellCount(limits.metadata_cells)
         self._row = 0
-        self._row_columns = _NO_COLUMNS
-        self._cell: _ColumnReader | None = None
+        self._row_table = self._no_table = TableReader("", self._cell_count)
+        self._cell: ColumnReader | None = None
         self._text = ""
+        self._position = 0  # of the next byte of the document
+        self._skipped = 0  # bytes that the parser has not been given
+        self._encoding: str | None = None
+        self._default_namespace = False
         self._declared: list[str] = []  # names of the schema elements that are open: data set, table, column
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.ordered_attributes = True
@@ -154,14 +89,15 @@ class _DocumentReader:
         self._read_rows()
 
     def read(self, document: bytes) -> DataSet:
-        view = memoryview(document)
         try:
-            for start in range(0, len(view), _CHUNK):
-                self._parser.Parse(view[start : start + _CHUNK], False)
-                self._check_markup(start + _CHUNK)
+            schema = _SCHEMA_END.search(document)
+            self._feed(document, schema.end() if schema is not None else len(document))
+            if self._in_plain_text and self._depth == 1:
+                self._read_plain_rows(document)
+            self._feed(document, len(document))
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
-            raise MetadataError(f"the metadata is not well-formed XML: {error}") from None
+            raise MetadataError(f"the metadata is not well-formed XML: {self._described(error, document)}") from None
         finally:
             self._release()
         if not self._has_schema:
@@ -180,9 +116,52 @@ class _DocumentReader:
         parser.XmlDeclHandler = parser.StartDoctypeDeclHandler = parser.StartNamespaceDeclHandler = None
         del self._parser
 
+    def _feed(self, document: bytes, end: int) -> None:
+        """Give the parser what follows, up to byte `end` of the document."""
+        view = memoryview(document)
+        while self._position < end:
+            chunk = view[self._position : min(end, self._position + _CHUNK)]
+            self._parser.Parse(chunk, False)
+            self._position += len(chunk)
+            self._check_markup()
+
+    def _read_plain_rows(self, document: bytes) -> None:
+        """Read rows without the parser as long as they are plain, and give it only what stands between them."""
+        rows = PlainRows(self._tables.values(), self._limits)
+        names = b"|".join(re.escape(table.name.encode()) for table in self._tables.values())
+        row_end = re.compile(rb"</(?:%b)[ \t\r\n]*>" % names, re.IGNORECASE)
+        block_size, stride = _SMALLEST_BLOCK, 0
+        while self._position < len(document):
+            end = document.rfind(b"<", self._position + 1, self._position + block_size)
+            taken = _take_plain_rows(rows, document[self._position : end]) if end > 0 else 0
+            self._position += taken
+            self._skipped += taken
+            if taken:
+                block_size, stride = min(2 * block_size, _LARGEST_BLOCK), 0
+                continue
+            # what is not plain goes to the parser: one row first, and more if that goes on
+            found = row_end.search(document, self._position + stride)
+            self._feed(document, found.end() if found is not None else len(document))
+            block_size, stride = _SMALLEST_BLOCK, max(_SMALLEST_BLOCK, 2 * stride)
+            while self._depth != 1 and self._position < len(document):
+                found = row_end.search(document, self._position)
+                self._feed(document, found.end() if found is not None else len(document))
+
+    @property
+    def _in_plain_text(self) -> bool:
+        """Whether bytes of the document mean what they mean in UTF-8, and names have no namespace."""
+        return self._has_schema and self._encoding in (None, "utf-8") and not self._default_namespace
+
+    def _described(self, error: expat.ExpatError, document: bytes) -> str:
+        """What is wrong, and where: the parser has not seen all of the document."""
+        at = self._parser.ErrorByteIndex + self._skipped
+        line, column = document.count(b"\n", 0, at) + 1, at - document.rfind(b"\n", 0, at) - 1
+        return f"{expat.ErrorString(error.code)}: line {line}, column {column}"
+
     # guards
 
-    def _check_markup(self, fed: int) -> None:
+    def _check_markup(self) -> None:
+        fed = self._position - self._skipped
         if fed - max(self._parser.CurrentByteIndex, 0) > self._limits.metadata_markup:
             raise MetadataError(f"a tag of the metadata is longer than {self._limits.metadata_markup} bytes")
 
@@ -195,6 +174,7 @@ class _DocumentReader:
             raise MetadataError(f"the metadata is nested deeper than {self._limits.metadata_depth} elements")
 
     def _check_encoding(self, version: str, encoding: str | None, standalone: int) -> None:
+        self._encoding = encoding and encoding.lower()
         if encoding is not None and encoding.lower() not in _ENCODINGS:
             raise MetadataError(f"the metadata is in the encoding {encoding[:40]!r}, which is not supported")
 
@@ -202,6 +182,8 @@ class _DocumentReader:
         raise MetadataError("the metadata has a document type declaration")
 
     def _start_namespace(self, prefix: str | None, uri: str | None) -> None:
+        if prefix is None and uri and not self._depth:
+            self._default_namespace = True
         if uri is not None and len(uri) > _LONGEST_NAMESPACE:
             raise MetadataError("the metadata has a namespace that is too long")
         self._check_names()
@@ -219,10 +201,10 @@ class _DocumentReader:
             self._check_names()
         if self._depth == 3:
             self._text = ""
-            column = self._row_columns.get(name)
+            column = self._row_table.known_column(name)
             if column is None:
                 self._check_names()
-                column = self._row_columns.get(name.lower())
+                column = self._row_table.column_called(name)
             self._cell = column
         elif self._depth == 2:
             if name == _SCHEMA:
@@ -239,14 +221,10 @@ class _DocumentReader:
         table = self._tables.get(name.lower())
         if table is None:
             self._check_names()
-            self._row_columns = _NO_COLUMNS
+            self._row_table = self._no_table
             return
-        table.last_row += 1
-        self._cells += len(table.columns)
-        if self._cells > self._limits.metadata_cells:
-            raise MetadataError(f"the metadata has more than {self._limits.metadata_cells} cells")
-        self._row = table.last_row
-        self._row_columns = table.columns
+        self._row = table.begin_row()
+        self._row_table = table
 
     def _character_data(self, text: str) -> None:
         if self._depth == 3 and self._cell is not None:
@@ -277,7 +255,7 @@ class _DocumentReader:
         declared = properties.get("name", "")
         self._declared.append(declared)
         if len(self._declared) == 2 and is_name(declared):
-            self._tables.setdefault(declared.lower(), _TableReader(declared))
+            self._tables.setdefault(declared.lower(), TableReader(declared, self._cell_count))
         elif len(self._declared) == 3 and is_name(declared):
             self._declare_column(declared, properties)
 
@@ -291,7 +269,7 @@ class _DocumentReader:
         self._columns_declared += 1
         if self._columns_declared > self._limits.metadata_columns:
             raise MetadataError(f"the metadata declares more than {self._limits.metadata_columns} columns")
-        table.columns.setdefault(name.lower(), _ColumnReader(Column(name, column_type)))
+        table.columns.setdefault(name.lower(), ColumnReader(Column(name, column_type)))
 
     def _end_schema_element(self, name: str) -> None:
         if name == _DECLARED_ELEMENT:
@@ -299,3 +277,21 @@ class _DocumentReader:
         self._depth -= 1
         if name == _SCHEMA and self._depth == 1:
             self._read_rows()
+
+
+def _take_plain_rows(rows: PlainRows, block: bytes) -> int:
+    """Read the plain rows that `block` begins with; gives how many bytes they have."""
+    if not is_plain(block):
+        return 0
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        return 0
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    taken = rows.read(text)
+    if taken == len(text):
+        return len(block)
+    # characters are not bytes, and line ends may have changed; so the end of the last row is found by counting tags
+    ends = text.count(">", 0, taken)
+    return int(np.flatnonzero(np.frombuffer(block, np.uint8) == ord(">"))[ends - 1]) + 1 if ends else 0
