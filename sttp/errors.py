@@ -130,7 +130,21 @@ class MetadataError(STTPError):
 
 
 class FilterError(STTPError):
-    """A filter expression that cannot be read or evaluated."""
+    """A filter expression that cannot be read or evaluated. Its text is short, and can be sent to a peer.
+
+    Attributes:
+        reason: what is wrong, in one sentence.
+        line: line of the place, from 1; 0 when there is no one place.
+        column: column of the place, in characters from 1; 0 when there is no one place.
+        excerpt: the text around the place, and in a second line a caret under it; empty when there is no one place.
+    """
+
+    def __init__(self, reason: str, *, line: int = 0, column: int = 0, excerpt: str = "") -> None:
+        self.reason = reason
+        self.line = line
+        self.column = column
+        self.excerpt = excerpt
+        super().__init__(f"line {line}, column {column}: {reason}\n{excerpt}" if line else reason)
 
 
 class PluginError(STTPError):

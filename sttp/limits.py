@@ -40,6 +40,20 @@ class Limits:
         buffer_block: largest buffer block after inflating.
         text: longest text of a reply that is kept; what goes beyond is cut, not refused.
         connection_string_depth: deepest nesting of braces in a connection string.
+        filter_expression: longest filter expression, in characters. A list of 100 000 signal IDs has 3.7 million.
+        filter_signals: most signals that it names one by one.
+        filter_statements: most statements in it that name no single signal.
+        filter_conditions: longest text of all of them together, in characters. Three thousand signal IDs behind one IN
+            have 120 000.
+        filter_tokens: most words and signs in them. Reading so many takes a fifth of a second.
+        filter_depth: deepest nesting of parentheses, functions and prefixes in it; people write five.
+        filter_steps: most steps of one evaluation. An operator takes one or a few for each value of a column that
+            differs; so on 100 000 rows a hundred operators on columns without repeated values are allowed. All steps
+            take some seconds.
+        filter_text: longest text that an evaluation may make, in characters.
+        filter_texts: most characters in all texts that an evaluation makes, which bounds its memory.
+        filter_patterns: most different regular expressions in one evaluation; one each is usual.
+        filter_pattern: longest regular expression, in characters.
         pending_commands: most commands that a publisher keeps unanswered for one subscriber.
         pending_caches: most signal index caches that a subscriber reads before it can have confirmed any of them. A
             publisher waits for each confirmation (5.4), or sends two or three at once; 60 bytes with a high signal
@@ -63,6 +77,17 @@ class Limits:
     buffer_block: int = 16 * 2**20
     text: int = 64 * 2**10
     connection_string_depth: int = 16
+    filter_expression: int = 4 * 2**20
+    filter_signals: int = 2**18
+    filter_statements: int = 256
+    filter_conditions: int = 128 * 2**10
+    filter_tokens: int = 2**14
+    filter_depth: int = 64
+    filter_steps: int = 2**25
+    filter_text: int = 64 * 2**10
+    filter_texts: int = 2**25
+    filter_patterns: int = 64
+    filter_pattern: int = 1024
     pending_commands: int = 64
     pending_caches: int = 16
 

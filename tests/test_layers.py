@@ -16,6 +16,7 @@ VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "s
 
 STREAMS = {"sttp.codes", "sttp.errors", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
+TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
 CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.connection"}
 ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.catalogue"}
@@ -28,7 +29,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.wire": VOCABULARY,
     "sttp.session": SESSIONS,
     "sttp.metadata": VOCABULARY,
-    "sttp.filter_expression": MEANING,
+    "sttp.metadata.metadata": VOCABULARY | {"sttp.metadata", "sttp.filter_expression"},
+    "sttp.filter_expression": VOCABULARY | TABLES,
     "sttp.transport": STREAMS,
     "sttp.security": {"sttp.codes", "sttp.errors"},
     "sttp.testing": STREAMS,

@@ -1,6 +1,7 @@
 """The command `sttp`: publish, subscribe, look at metadata and plugins, and a demonstration.
 
-Exit codes: 0, 1 failed, 2 bad usage, 130 and 143 after SIGINT and SIGTERM. An error is one line on stderr.
+Exit codes: 0, 1 failed, 2 bad usage, 130 and 143 after SIGINT and SIGTERM. An error is one line on stderr; one in a
+filter expression has two more, with a caret under the place.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from sttp.cli import demo, metadata, plugins, publish, subscribe, terminal
+from sttp.cli import demo, filter, metadata, plugins, publish, subscribe, terminal
 from sttp.cli.options import Debug
-from sttp.errors import STTPError, UsageError
+from sttp.errors import FilterError, STTPError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -54,6 +55,7 @@ def _sttp(
 app.command("publish", short_help="Send a CSV file, or simulated signals.", epilog=publish.EXAMPLES)(publish.publish)
 app.command("subscribe", short_help="Receive measurements.", epilog=subscribe.EXAMPLES)(subscribe.subscribe)
 app.command("metadata", short_help="Show a publisher's metadata.", epilog=metadata.EXAMPLES)(metadata.metadata)
+app.command("filter", short_help="Try a filter expression on a file.", epilog=filter.EXAMPLES)(filter.filter_rows)
 app.command("plugins", short_help="List what URLs can name.")(plugins.plugins)
 app.command("demo", short_help="Watch a grid fault stream both ways.", epilog=demo.EXAMPLES)(demo.demo)
 
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (STTPError, OSError) as error:
         terminal.error(str(error))
         _log.debug("traceback", exc_info=True)
-        return _BAD_USAGE if isinstance(error, UsageError) else _FAILED
+        return _BAD_USAGE if isinstance(error, (UsageError, FilterError)) else _FAILED
     except Exception as error:  # noqa: BLE001 - a bug of ours shall not look like noise either
         terminal.error(f"{type(error).__name__}: {error} (a bug in sttp; --debug shows where)")
         _log.debug("traceback", exc_info=True)

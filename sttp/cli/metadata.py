@@ -30,6 +30,7 @@ EXAMPLES: Final = """\
 Examples:
   sttp metadata tcp://pmu-gateway:7165
   sttp metadata tcp://pmu-gateway:7165 --format json | jq '.measurements[].tag'
+  sttp metadata tcp://pmu-gateway:7165 --filter "FILTER MeasurementDetail WHERE SignalAcronym = 'FREQ'"
   sttp metadata reverse+tcp://:7165 --format xml > gateway.metadata.xml
 """
 
@@ -50,20 +51,28 @@ def metadata(
     form: Annotated[Form, typer.Option("--format", help="Tables for people, or one document for programs.")] = (
         Form.TABLE
     ),
+    filter_expression: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            metavar="EXPR",
+            help="Which rows: FILTER statements with ; between, each for one table. The other tables come whole.",
+        ),
+    ] = "",
     seconds: Annotated[float, typer.Option(metavar="S", min=0, help="Give up after so many seconds.")] = 30.0,
     debug: Debug = False,
 ) -> None:
     """Show the metadata of a publisher: its devices, measurements and phasors."""
-    run(_metadata(url, form, seconds))
+    run(_metadata(url, form, filter_expression, seconds))
 
 
-async def _metadata(url: str, form: Form, seconds: float) -> None:
+async def _metadata(url: str, form: Form, filter_expression: str, seconds: float) -> None:
     async with Subscriber(url, filter=None) as subscriber:
         if subscriber.listening is not None:
             listening([subscriber.listening])
         try:
             async with asyncio.timeout(seconds):
-                found = await subscriber.refresh_metadata()
+                found = await subscriber.refresh_metadata(filter_expression)
         except TimeoutError:
             raise TransportError(f"no metadata from {url} within {seconds:g} s; is a publisher there?") from None
     _SHOW[form](found)

@@ -26,7 +26,7 @@ EXAMPLES: Final = """\
 \b
 Examples:
   sttp subscribe tcp://pmu-gateway:7165
-  sttp subscribe tcp://pmu-gateway:7165 --filter 'SHELBY:FREQ;SHELBY:V1M' --format jsonl --count 1000
+  sttp subscribe tcp://pmu-gateway:7165 --filter "SignalType = 'FREQ'" --format jsonl --count 1000
   sttp subscribe reverse+tcp://:7165 --format csv > measurements.csv
 """
 
@@ -42,7 +42,7 @@ def subscribe(
         typer.Option(
             "--filter",
             metavar="EXPR",
-            help="Which signals: a filter expression, or signal IDs, keys or tags with ; between.",
+            help="Which signals: a filter expression, or signal IDs, keys or quoted tags with ; between.",
         ),
     ] = EVERYTHING,
     encoding: Annotated[

@@ -12,6 +12,7 @@ __all__ = ["FIREWALL_HINT", "announce", "error", "is_interactive", "listening", 
 
 FIREWALL_HINT = "(is a firewall in between? try reverse+tcp://…)"
 _WIDE = 10_000
+_EXCERPT = 120
 
 
 def printable(text: str) -> str:
@@ -31,8 +32,13 @@ def listening(urls: Iterable[str]) -> None:
 
 
 def error(reason: str) -> None:
-    """Say why the command failed."""
-    announce(f"sttp: error: {_one_line(reason)}")
+    """Say why the command failed: on one line, and with an excerpt and a caret under it where the reason has them."""
+    said, *excerpt = reason.split("\n")
+    if len(excerpt) != 2 or excerpt[1].strip() != "^":
+        said, excerpt = reason, []
+    announce(f"sttp: error: {_one_line(said)}")
+    for line in excerpt:
+        announce(f"  {printable(line[:_EXCERPT])}")
 
 
 def is_interactive() -> bool:

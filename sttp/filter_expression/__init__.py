@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sttp.filter_expression.selection import select, select_metadata
+from sttp.filter_expression.selection import Selected, columns_named, select, select_metadata, select_rows
 
-__all__ = ["select", "select_metadata"]
+__all__ = ["Selected", "columns_named", "select", "select_metadata", "select_rows"]

@@ -25,9 +25,12 @@ from functools import cached_property
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sttp.errors import UsageError
 
-__all__ = ["Cell", "Column", "ColumnType", "DataSet", "Problem", "Table", "is_name"]
+__all__ = ["Cell", "Column", "ColumnType", "DataSet", "Distinct", "Problem", "Table", "is_name"]
 
 Cell = str | UUID | bool | int | float | Decimal | None
 """What a cell can hold; `None` is null."""
@@ -81,6 +84,19 @@ class Column:
 
     def __post_init__(self) -> None:
         _check_name("column", self.name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """A column as the values that differ, and which of them each row has.
+
+    Attributes:
+        values: the values, each once, null among them; or all cells, when few of them are equal.
+        entries: position in `values` of the value of each row, shape `(rows,)`; `None` when `values` are all cells.
+    """
+
+    values: Sequence[Cell]
+    entries: NDArray[np.intp] | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,14 +170,57 @@ class Table:
         position = self._positions.get(name.lower())
         return [None] * len(self) if position is None else self.cells[position]
 
+    def type_of(self, name: str) -> ColumnType | None:
+        """The type of a column; `None` when there is no such column."""
+        position = self._positions.get(name.lower())
+        return None if position is None else self.columns[position].type
+
     def take(self, rows: Iterable[int]) -> Table:
         """The table with `rows` only, in the order given."""
         chosen = list(rows)
         return Table(self.name, self.columns, tuple(tuple([cells[row] for row in chosen]) for cells in self.cells))
 
+    def distinct(self, name: str) -> Distinct:
+        """The values that differ in one column. Worked out at first use, and kept: a filter is seldom the only one."""
+        key = name.lower()
+        if key not in self._distinct:
+            self._distinct[key] = _distinct(self.column(name), self.type_of(name))
+        return self._distinct[key]
+
+    def first_rows(self, name: str) -> Mapping[Cell, int]:
+        """The first row of each value of one column, texts in upper case and without nulls. Kept, as above."""
+        key = name.lower()
+        if key not in self._first_rows:
+            cells = self.column(name)
+            folded = [cell.upper() if isinstance(cell, str) else cell for cell in cells]
+            # from the end, so that the first row of a value is the last to be set
+            rows = dict(zip(reversed(folded), range(len(folded) - 1, -1, -1), strict=True))
+            rows.pop(None, None)
+            self._first_rows[key] = rows
+        return self._first_rows[key]
+
+    @cached_property
+    def _distinct(self) -> dict[str, Distinct]:
+        return {}
+
+    @cached_property
+    def _first_rows(self) -> dict[str, dict[Cell, int]]:
+        return {}
+
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {column.name.lower(): position for position, column in enumerate(self.columns)}
+
+
+def _distinct(cells: Sequence[Cell], column_type: ColumnType | None) -> Distinct:
+    keys = cells
+    if column_type in (ColumnType.FLOAT, ColumnType.DOUBLE):
+        keys = [cell if cell or cell is None else str(cell) for cell in cells]  # zero has a sign, which == does not see
+    found = dict(zip(keys, cells, strict=True))
+    if 2 * len(found) > len(cells):
+        return Distinct(cells, None)
+    positions = dict(zip(found, range(len(found)), strict=True))
+    return Distinct(tuple(found.values()), np.fromiter(map(positions.__getitem__, keys), np.intp, len(cells)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

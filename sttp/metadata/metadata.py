@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import numpy as np
 
 from sttp.errors import MetadataError
+from sttp.filter_expression.selection import select, select_metadata
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.measurement import SignalTable
 from sttp.metadata.active_measurements import derive_active_measurements, selectable_rows
@@ -167,23 +168,36 @@ class Metadata:
         """The table that filter expressions select from."""
         return derive_active_measurements(self.dataset, self.node_id)
 
-    @cached_property
-    def row_by_key(self) -> Mapping[str, int]:
-        """Row of `signals` by measurement key in lower case, the first of a key."""
-        return _first_rows(self.signals.keys)
+    def select(self, expression: str, *, limits: Limits = DEFAULT_LIMITS) -> SignalTable:
+        """The signals that a filter expression selects, as a publisher gives them to whoever subscribes with it.
 
-    @cached_property
-    def row_by_tag(self) -> Mapping[str, int]:
-        """Row of `signals` by point tag in lower case, the first of a tag."""
-        return _first_rows(self.signals.tags)
+        Args:
+            expression: the filter expression; see the reference of the language.
+            limits: see the `filter…` limits.
+
+        Returns:
+            The chosen ones of `signals`, numbered anew from 0 in the order of the result.
+
+        Raises:
+            FilterError: the expression cannot be read or evaluated, or names what is not there.
+        """
+        return self.signals.select(select(expression, self, limits=limits))
+
+    def narrow(self, expression: str, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+        """The metadata that a filter expression asks for, as a publisher gives it to whoever asks for metadata.
+
+        Args:
+            expression: FILTER statements, each of which narrows one table; the other tables stay whole.
+            limits: see the `filter…` limits.
+
+        Raises:
+            FilterError: the expression cannot be read or evaluated, or names what is not there.
+        """
+        return select_metadata(expression, self, limits=limits)
+
+    def with_dataset(self, dataset: DataSet) -> Self:
+        """Metadata of the same sort, over other tables."""
+        return type(self)(dataset)
 
     def _measured(self, attribute: str) -> Any:
         return adapt_column(self.dataset.table(MEASUREMENTS.name), MEASUREMENTS.columns[attribute])
-
-
-def _first_rows(texts: Iterable[str]) -> Mapping[str, int]:
-    rows: dict[str, int] = {}
-    for row, text in enumerate(texts):
-        rows.setdefault(text.lower(), row)
-    rows.pop("", None)
-    return rows

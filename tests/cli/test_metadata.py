@@ -51,3 +51,22 @@ def test_no_publisher_is_a_failure_on_one_line(start: Start) -> None:
     assert (code, out) == (1, "")
     assert err.startswith("sttp: error: no metadata from reverse+tcp://127.0.0.1:0 within 0.01 s")
     assert err.count("\n") == 1
+
+
+def test_a_filter_narrows_a_table(start: Start, publisher: Running) -> None:
+    expression = "FILTER MeasurementDetail WHERE SignalAcronym = 'FREQ'; FILTER PhasorDetail WHERE False"
+    code, out, err = start("metadata", publisher.listening(), "--format", "json", "--filter", expression).ended()
+    assert code == 0, err
+    document = json.loads(out)
+    assert {row["signal_type"] for row in document["measurements"]} == {"FREQ"}
+    assert len(document["measurements"]) == len(document["devices"]) == 10
+    assert document["phasors"] == []
+
+
+def test_a_filter_that_is_refused_shows_its_place(start: Start, publisher: Running) -> None:
+    code, out, err = start("metadata", publisher.listening(), "--filter", "FILTER DeviceDetail WHERE Nam = 'x'").ended()
+    assert (code, out) == (1, "")
+    error, excerpt, caret = err.splitlines()[-3:]
+    assert "line 1, column 27: DeviceDetail has no column Nam; do you mean Name?" in error
+    assert excerpt == "  FILTER DeviceDetail WHERE Nam = 'x'"
+    assert caret == " " * 28 + "^"

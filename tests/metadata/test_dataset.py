@@ -1,7 +1,7 @@
 import pytest
 
 from sttp.errors import UsageError
-from sttp.metadata import Column, ColumnType, DataSet, Problem, Table
+from sttp.metadata import Cell, Column, ColumnType, DataSet, Problem, Table
 
 NUMBERS = Table.of(
     "Numbers",
@@ -70,3 +70,39 @@ def test_what_does_not_fit_together_is_refused() -> None:
         Table.of("T", [column], [{"B": 1}])
     with pytest.raises(UsageError, match="two tables"):
         DataSet(tables=(Table("T"), Table("t")))
+
+
+def column_of(column_type: ColumnType, cells: list[Cell]) -> Table:
+    return Table("T", (Column("C", column_type),), (tuple(cells),))
+
+
+def test_values_that_differ_and_where_they_stand() -> None:
+    table = column_of(ColumnType.STRING, ["b", None, "b", "a", "B", None, "b", "b", "b", "b"])
+    distinct = table.distinct("c")
+    assert distinct.entries is not None
+    assert [distinct.values[entry] for entry in distinct.entries.tolist()] == list(table.column("C"))
+    assert len(distinct.values) == 4
+    assert table.distinct("C") is distinct
+
+
+def test_values_that_nearly_all_differ_are_kept_as_they_are() -> None:
+    table = column_of(ColumnType.STRING, ["a", "b", "c", "a"])
+    assert table.distinct("C").values is table.column("C")
+    assert table.distinct("C").entries is None
+
+
+def test_zeros_of_different_sign_differ() -> None:
+    values = column_of(ColumnType.DOUBLE, [0.0, -0.0, None, 1.5] * 4).distinct("C").values
+    assert sorted(map(str, values)) == ["-0.0", "0.0", "1.5", "None"]
+
+
+def test_the_first_row_of_a_value() -> None:
+    table = column_of(ColumnType.STRING, [None, "b", "A", "a", "B"])
+    assert table.first_rows("c") == {"B": 1, "A": 2}
+    assert column_of(ColumnType.INT32, [7, 8, 7]).first_rows("C") == {7: 0, 8: 1}
+    assert table.first_rows("other") == {}
+
+
+def test_the_type_of_a_column() -> None:
+    assert column_of(ColumnType.INT32, []).type_of("c") is ColumnType.INT32
+    assert NUMBERS.type_of("Other") is None

@@ -53,8 +53,6 @@ def test_signals_are_the_enabled_measurements() -> None:
     ]
     assert METADATA.signals is METADATA.signals
     assert list(METADATA.active_measurements.column("SignalID")) == [UUID(int=1), UUID(int=3)]
-    assert METADATA.row_by_key == {"a:1": 0, "a:3": 1}
-    assert METADATA.row_by_tag == {"a:freq": 0, "a:v1a": 1}
 
 
 def test_tags_are_those_of_all_measurements() -> None:
