@@ -12,7 +12,7 @@ one type; `apply` splits the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sttp.filter_expression.budget import Budget
 from sttp.filter_expression.conversions import Converter
 from sttp.filter_expression.values import COLUMN_TYPES, INT64_MAX, Value, ValueType
-from sttp.metadata.dataset import Cell, ColumnType, Table
+from sttp.metadata.dataset import ColumnType, Table
 
 __all__ = [
     "Axis",
@@ -152,33 +152,32 @@ class Scope:
 
     def _load(self, name: str) -> Vector:
         distinct = self.table.distinct(name)
-        values, entries = distinct.values, distinct.entries
+        values, null, entries = distinct.values, distinct.null, distinct.entries
         if self._rows is not None:
             self.budget.spend(_NARROWED_STEPS * self.size)
             if entries is None:
-                values = [values[row] for row in self._rows.tolist()]
+                which = self._rows
             else:
                 # only values that stand in these rows may be looked at: others could make an error
-                present, entries = np.unique(entries[self._rows], return_inverse=True)
-                values = [values[entry] for entry in present.tolist()]
+                which, entries = np.unique(entries[self._rows], return_inverse=True)
+            values, null = values[which], null[which]
         axis = self.each_row if entries is None else Axis(len(values), entries)
-        return _column_vector(axis, self.table.type_of(name) or ColumnType.STRING, values)
+        return _column_vector(axis, self.table.type_of(name) or ColumnType.STRING, values, null)
 
 
-def _column_vector(axis: Axis, column_type: ColumnType, values: Sequence[Cell]) -> Vector:
-    types: Types = COLUMN_TYPES[column_type]
-    if types is ValueType.DOUBLE:  # a cell may hold an integer
-        values = [None if value is None else float(value) for value in values]  # type: ignore[arg-type]
-    cells = _array(values, axis.size)
-    null = np.fromiter((value is None for value in values), np.bool_, axis.size)
+def _column_vector(axis: Axis, column_type: ColumnType, values: NDArray[np.object_], null: NDArray[np.bool_]) -> Vector:
+    value_type = COLUMN_TYPES[column_type]
+    if value_type is ValueType.BOOLEAN:
+        return Vector(axis, value_type, np.where(null, False, values).astype(np.bool_), null)
+    if value_type is ValueType.DOUBLE:  # a cell may hold an integer
+        return Vector(axis, value_type, _array(map(float, np.where(null, 0, values)), axis.size), null)
     if column_type is ColumnType.UINT64:
-        large = [isinstance(value, int) and value > INT64_MAX for value in values]
-        if any(large):
+        large = np.where(null, 0, values) > INT64_MAX
+        if large.any():
             types = np.where(large, ValueType.DOUBLE, ValueType.INT64).astype(np.uint8)
-            cells = _array((float(v) if is_large else v for v, is_large in zip(values, large, strict=True)), axis.size)  # type: ignore[arg-type]
-    if types is ValueType.BOOLEAN:
-        cells = np.where(null, False, cells).astype(np.bool_)
-    return Vector(axis, types, cells, null)
+            cells = zip(values.tolist(), large.tolist(), strict=True)
+            return Vector(axis, types, _array((float(v) if is_large else v for v, is_large in cells), axis.size), null)
+    return Vector(axis, value_type, values, null)
 
 
 def constant(scope: Scope, value_type: ValueType, value: Value | None) -> Vector:

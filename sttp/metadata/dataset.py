@@ -17,12 +17,12 @@ is `None` (null) or a value of the type that its column says:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import numpy as np
@@ -91,12 +91,20 @@ class Distinct:
     """A column as the values that differ, and which of them each row has.
 
     Attributes:
-        values: the values, each once, null among them; or all cells, when few of them are equal.
+        values: the values, each once, null among them; or all cells, when few of them are equal. Shape `(n,)`, objects.
+        null: which of them are null, shape `(n,)`.
         entries: position in `values` of the value of each row, shape `(rows,)`; `None` when `values` are all cells.
     """
 
-    values: Sequence[Cell]
+    values: NDArray[np.object_]
+    null: NDArray[np.bool_]
     entries: NDArray[np.intp] | None
+
+    @classmethod
+    def of(cls, values: Collection[Cell], entries: NDArray[np.intp] | None = None) -> Self:
+        """Build it of the values."""
+        null = np.fromiter((value is None for value in values), np.bool_, len(values))
+        return cls(np.fromiter(values, np.object_, len(values)), null, entries)
 
 
 @dataclass(frozen=True, repr=False)
@@ -218,9 +226,9 @@ def _distinct(cells: Sequence[Cell], column_type: ColumnType | None) -> Distinct
         keys = [cell if cell or cell is None else str(cell) for cell in cells]  # zero has a sign, which == does not see
     found = dict(zip(keys, cells, strict=True))
     if 2 * len(found) > len(cells):
-        return Distinct(cells, None)
+        return Distinct.of(cells)
     positions = dict(zip(found, range(len(found)), strict=True))
-    return Distinct(tuple(found.values()), np.fromiter(map(positions.__getitem__, keys), np.intp, len(cells)))
+    return Distinct.of(found.values(), np.fromiter(map(positions.__getitem__, keys), np.intp, len(cells)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
