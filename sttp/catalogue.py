@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from sttp.codes import ModeFlags, OperationalModes
 from sttp.filter_expression import select, select_metadata
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
+from sttp.metadata.ownership import owned_as_asked, without_lone_rows
 from sttp.wire.fields import deflate
 from sttp.wire.signal_index_cache import check_keys
 
 __all__ = ["Catalogue"]
+
+OWNERSHIP: Final = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTERNAL_METADATA
 
 SMALL: Final = 1_000
 """Signals up to which a document is made on the spot; that takes a few milliseconds."""
@@ -30,7 +34,7 @@ class Catalogue:
     def __init__(self, metadata: Metadata) -> None:
         check_keys(metadata.signals.keys)
         self.metadata = metadata
-        self._whole: dict[bool, bytes] = {}
+        self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
 
     def select(self, filter_expression: str) -> SignalTable:
         """The signals that a Subscribe asks for, numbered from 0 (wire.md 4.4).
@@ -40,27 +44,33 @@ class Catalogue:
         """
         return self.metadata.signals.select(select(filter_expression, self.metadata))
 
-    async def document(self, filter_expression: str = "", *, compress: bool) -> bytes:
+    async def document(self, filter_expression: str, modes: OperationalModes) -> bytes:
         """The XML that a MetadataRefresh asks for (wire.md 8).
 
         Args:
             filter_expression: which rows of which tables; empty for all.
-            compress: whether to put it through gzip.
+            modes: whether to put it through gzip, and whether the subscriber wants to hear of what the publisher owns,
+                of what it passes on, or of both (8.3).
 
         Raises:
             FilterError: the expression cannot be read.
             UsageError: the metadata holds something that XML cannot carry.
         """
+        owned, compress = modes.flags & OWNERSHIP, modes.compress_metadata
         if filter_expression.strip():
-            return await self._make(select_metadata(filter_expression, self.metadata), compress)
-        if compress not in self._whole:
-            self._whole[compress] = await self._make(self.metadata, compress)
-        return self._whole[compress]
+            return await self._make(filter_expression, owned, compress)
+        document = self._whole.get((owned, compress))
+        if document is None:
+            document = self._whole[owned, compress] = await self._make("", owned, compress)
+        return document
 
-    @staticmethod
-    async def _make(metadata: Metadata, compress: bool) -> bytes:
+    async def _make(self, filter_expression: str, owned: ModeFlags, compress: bool) -> bytes:
         def make() -> bytes:
-            document = metadata.write()
+            metadata = self.metadata
+            asked = owned_as_asked(metadata.dataset, owned)
+            if asked is not metadata.dataset:
+                metadata = Metadata(without_lone_rows(asked))
+            document = select_metadata(filter_expression, metadata).write()
             return deflate(document) if compress else document
 
-        return make() if len(metadata.signals) <= SMALL else await asyncio.to_thread(make)
+        return make() if len(self.metadata.signals) <= SMALL else await asyncio.to_thread(make)

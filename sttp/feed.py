@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sttp.catalogue import Catalogue
+from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
 from sttp.measurement import MeasurementBatch, SignalTable
@@ -231,10 +232,9 @@ class Feed:
                 self._events.put(self.peer, event)
 
     async def _send_metadata(self, filter_expression: str) -> None:
-        modes = self._session.modes
-        compress = modes is not None and modes.compress_metadata
+        modes = self._session.modes or OperationalModes()
         try:
-            document = await self._catalogue().document(filter_expression, compress=compress)
+            document = await self._catalogue().document(filter_expression, modes)
         except FilterError as error:
             self._session.refuse_metadata(str(error))
         else:

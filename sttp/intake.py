@@ -213,6 +213,8 @@ class Intake:
             case SignalsChanged():
                 self._link.proved_useful()
                 self._name(event.signals)
+                if not len(event.signals):
+                    _log.warning("%s: it has no signal that the filter asks for, so nothing will come", self.publisher)
                 if event.unauthorised:
                     _log.warning("%s: %d signals may not be had", self.publisher, len(event.unauthorised))
             case MetadataReceived():

@@ -394,5 +394,7 @@ class Subscriber:
 
 
 def _flags(flags: ModeFlags, encoding: Encoding) -> ModeFlags:
+    # whoever subscribes to everything wants to know what all of it is called (8.3)
+    flags |= ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTERNAL_METADATA
     tssc = ModeFlags.TSSC | ModeFlags.COMPRESS_PAYLOAD_DATA
     return flags | tssc if encoding is Encoding.TSSC else flags & ~tssc

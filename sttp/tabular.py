@@ -370,4 +370,6 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         extra = "arrow" if name == "pyarrow" else name
-        raise UsageError(f"this needs the library {name}: pip install 'sttp-kit[{extra}]'") from error
+        raise UsageError(
+            f"this needs the library {name}: pip install {name}, or the extra [{extra}] of sttp-kit"
+        ) from error

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
-from sttp.catalogue import SMALL, Catalogue
+from sttp.catalogue import OWNERSHIP, SMALL, Catalogue
+from sttp.codes import ModeFlags, OperationalModes
 from sttp.errors import FilterError, UsageError
 from sttp.metadata import Metadata, simulated_metadata
 from sttp.metadata.records import DeviceRecord
@@ -46,38 +48,43 @@ def test_what_cannot_be_selected(expression: str) -> None:
 # --- documents
 
 
+def modes(compress: bool, owned: ModeFlags = OWNERSHIP) -> OperationalModes:
+    """Modes that ask for everything, or for what is internal or external."""
+    return OperationalModes(flags=owned | (ModeFlags.EVERYTHING_COMPRESSED if compress else ModeFlags(0)))
+
+
 @pytest.mark.parametrize("compress", [False, True])
 async def test_the_whole_document(compress: bool) -> None:
-    document = await Catalogue(GRID).document(compress=compress)
+    document = await Catalogue(GRID).document("", modes(compress))
     assert is_gzip(document) is compress
     assert read(document) == GRID
 
 
 async def test_the_whole_document_is_made_once_for_each_form() -> None:
     catalogue = Catalogue(GRID)
-    plain, packed = await catalogue.document(compress=False), await catalogue.document(compress=True)
-    assert await catalogue.document("  ", compress=False) is plain
-    assert await catalogue.document("", compress=True) is packed
+    plain, packed = await catalogue.document("", modes(False)), await catalogue.document("", modes(True))
+    assert await catalogue.document("  ", modes(False)) is plain
+    assert await catalogue.document("", modes(True)) is packed
 
 
 @pytest.mark.parametrize("compress", [False, True])
 async def test_a_part_of_the_document(compress: bool) -> None:
     catalogue = Catalogue(GRID)
-    part = read(await catalogue.document("FILTER TOP 2 MeasurementDetail WHERE True", compress=compress))
+    part = read(await catalogue.document("FILTER TOP 2 MeasurementDetail WHERE True", modes(compress)))
     assert len(part.signals) == 2
     assert part.devices == GRID.devices
-    assert read(await catalogue.document(compress=compress)) == GRID, "the whole is kept apart from parts"
+    assert read(await catalogue.document("", modes(compress))) == GRID, "the whole is kept apart from parts"
 
 
 @pytest.mark.parametrize("expression", ["FILTER Elsewhere WHERE True", "SIM:1", "FILTER"])
 async def test_a_document_that_cannot_be_asked_for(expression: str) -> None:
     with pytest.raises(FilterError):
-        await Catalogue(GRID).document(expression, compress=False)
+        await Catalogue(GRID).document(expression, modes(False))
 
 
 async def test_what_xml_cannot_carry_is_an_error_of_the_caller() -> None:
     with pytest.raises(UsageError):
-        await Catalogue(Metadata.of(devices=[DeviceRecord(acronym="\0")])).document(compress=True)
+        await Catalogue(Metadata.of(devices=[DeviceRecord(acronym="\0")])).document("", modes(True))
 
 
 async def test_a_large_document_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +100,26 @@ async def test_a_large_document_does_not_hold_up_the_loop(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Metadata, "write", seen)
     large = simulated_metadata(SMALL + 1)
-    making = asyncio.create_task(Catalogue(large).document(compress=True))
+    making = asyncio.create_task(Catalogue(large).document("", modes(True)))
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(turned.set)
     assert read(await making) == large
     assert made_by != [threading.main_thread()]
+
+
+@pytest.mark.parametrize(
+    ("owned", "expected"),
+    [
+        (ModeFlags(0), ["own"]),
+        (ModeFlags.RECEIVE_INTERNAL_METADATA, ["own"]),
+        (ModeFlags.RECEIVE_EXTERNAL_METADATA, ["other"]),
+        (OWNERSHIP, ["own", "other"]),
+    ],
+)
+async def test_metadata_of_whom_the_modes_ask_for(owned: ModeFlags, expected: list[str]) -> None:
+    records = simulated_metadata(2).measurements
+    signals = [replace(records[0], tag="own", internal=True), replace(records[1], tag="other", internal=False)]
+    catalogue = Catalogue(Metadata.of(measurements=signals))
+    for expression in ("", "FILTER MeasurementDetail WHERE True"):
+        document = read(await catalogue.document(expression, modes(True, owned)))
+        assert [record.tag for record in document.measurements] == expected

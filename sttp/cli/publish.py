@@ -100,6 +100,8 @@ def publish(
         run(_simulate(urls, simulate, config))
     elif csv and metadata:
         run(_replay(urls, csv, metadata, rate=rate, loop=loop, now=now, config=config))
+    elif csv or metadata:
+        raise UsageError(f"{'--csv needs --metadata' if csv else '--metadata needs --csv'} FILE")
     else:
         raise UsageError("say what to publish: --csv FILE and --metadata FILE, or --simulate N[@FPS]")
 

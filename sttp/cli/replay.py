@@ -86,7 +86,14 @@ class Replay:
 
     def _signal_indexes(self, tags: Sequence[str]) -> NDArray[np.int32]:
         if not tags:
-            raise ReplayError(f"{self._path} needs a header: a name for the time stamp, then point tags")
+            raise ReplayError(
+                f"{self._path} needs a header: a name for the time stamp, then point tags, separated by commas"
+            )
+        if {"tag", "value"} <= set(tags):
+            raise ReplayError(
+                f"{self._path} has a row for each measurement, as sttp subscribe writes it; needed is a row for each"
+                " time, with a column for each point tag"
+            )
         unknown = [tag for tag in tags if tag not in self._index_of_tag]
         if unknown:
             raise ReplayError(f"{self._path} has tags that the metadata lacks: {self._with_nearest(unknown)}")

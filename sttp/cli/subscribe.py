@@ -51,7 +51,11 @@ def subscribe(
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after exactly N measurements.")] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(metavar="S", min=0, help="End after S seconds; with --count, fail if there were fewer by then."),
+        typer.Option(
+            metavar="S",
+            min=0,
+            help="End after S seconds; fail if no publisher answered, or with --count if there were fewer by then.",
+        ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How measurements are written.")] = Format.TEXT,
     publishers: Annotated[
@@ -107,6 +111,8 @@ async def _receive(subscriber: Subscriber, tally: Tally, output: _Output, second
     except TimeoutError:
         if not limit.expired():
             raise
+        if not subscriber.statistics.connections:
+            raise _TooFewError(f"no publisher answered within {seconds:g} s") from None
         if tally.wanted is not None:
             raise _TooFewError(f"only {tally.count} of {tally.wanted} measurements came within {seconds:g} s") from None
 

@@ -62,4 +62,5 @@ class Tally:
     def summary(self, statistics: SubscriberStatistics) -> str:
         """How it went, on one line."""
         each = f", {statistics.bytes_per_measurement:.2f} bytes/measurement" if statistics.measurements else ""
-        return f"{self}{each}, {statistics.gaps} gaps, {statistics.dropped} dropped"
+        again = f", {statistics.reconnects} times reconnected" if statistics.reconnects else ""
+        return f"{self}{each}, {statistics.gaps} gaps, {statistics.dropped} dropped{again}"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 __all__ = ["FIREWALL_HINT", "announce", "error", "is_interactive", "listening", "printable", "show_log", "tables"]
 
-FIREWALL_HINT = "(is a firewall in between? try reverse+tcp://…)"
+FIREWALL_HINT = "(does the publisher run? where a firewall lets nobody in, try reverse+tcp://…)"
 _WIDE = 10_000
 _EXCERPT = 120
 
@@ -46,9 +46,16 @@ def is_interactive() -> bool:
     return sys.stderr.isatty()
 
 
+class _Console(Console):
+    """Leaves it to `sttp.cli.run` what a reader means that has had enough."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def tables() -> Console:
     """Where tables are printed: as wide as the terminal, or as wide as they are when nobody watches."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
+    return _Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
 
 
 def show_log(*, debug: bool) -> None:

@@ -94,7 +94,10 @@ class Metadata:
                 document = file.read(limits.metadata + 1)
         except OSError as error:
             raise MetadataError(f"cannot read the metadata in {path}: {error.strerror or error}") from error
-        return cls.read(document, limits=limits)
+        try:
+            return cls.read(document, limits=limits)
+        except MetadataError as error:
+            raise MetadataError(f"{path}: {error}") from None
 
     def write(self) -> bytes:
         """The metadata document, in UTF-8.

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from sttp import ticks
-from sttp.codes import Command, DataPacketFlags, OperationalModes, Role
+from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
 from sttp.errors import LimitError, ProtocolError, RefusedError, SilenceError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
@@ -390,7 +390,8 @@ class PublisherSession(Session[PublisherEvent]):
         kind = kind_of(command)
         if kind is None:
             if self.phase is Phase.CONNECTED:
-                raise ProtocolError("the first command must define the operational modes", clause="3.6")
+                hint = "; the other end is a publisher too" if frame[0] >= Response.SUCCEEDED else ""
+                raise ProtocolError(f"the first command must define the operational modes{hint}", clause="3.6")
             self._emit(MessageIgnored(message=command, reason="unknown command"))
         elif self._conversation.hear(kind):
             self._act(command)

@@ -62,6 +62,9 @@ _FIRST_BYTES: Final = 6
 # bytes of a data packet in front of its body: frame, response, flags and count
 _DATA_PACKET_OVERHEAD: Final = 4 + 6 + 5
 
+# no response begins like one
+_COMMANDS: Final = frozenset(map(int, Command)) - {Command.CONNECT}
+
 _NO_CACHE: Final = "made with a signal index cache that is not known"
 
 # phases in which a subscription is asked for or in force
@@ -223,7 +226,12 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     def _receive_frame(self, frame: memoryview) -> None:
         config = self._config
-        self._check_first(len(frame), frame)
+        if not self._proved:
+            self._check_first(len(frame), frame)
+            if frame[0] in _COMMANDS:
+                raise ProtocolError(
+                    "the other end speaks as a subscriber too; one of the two must publish", clause="9.1"
+                )
         for response in read_responses(frame, config.modes, config.limits, config.tolerances, self._cipher):
             self._receive_response(response)
             if self.ended:
@@ -550,7 +558,8 @@ class SubscriberSession(Session[SubscriberEvent]):
         config = self._config
         match timer:
             case _Timer.BYTES:
-                self._end(SilenceError(f"the publisher sent nothing for {config.silence_timeout:g} s"))
+                reason = f"the publisher sent nothing for {config.silence_timeout:g} s"
+                self._end(SilenceError(reason if self._proved else f"{reason}; is it one of STTP?"))
             case _Timer.METADATA_REPLY if self._frames.pending:
                 # a long document is on its way
                 self._deadlines[_Timer.METADATA_REPLY] = self._now + config.reply_timeout

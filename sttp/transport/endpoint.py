@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,9 @@ __all__ = ["Endpoint", "open_links", "parse_endpoint"]
 
 _UNDER_A_LAYER: Final = "tcp"
 """What a layer lies on when a URL names no transport: `tls://` is short for `tls+tcp://`."""
+
+_ADDRESS: Final = re.compile(r"^[A-Za-z+]+:/*(?=\D)|^/+")
+"""What stands before the address in a URL that somebody got wrong."""
 
 _DEFAULT_POLICY: Final = RedialPolicy()
 
@@ -65,7 +69,9 @@ def parse_endpoint(url: str, /, *, plugins: Plugins | None = None) -> Endpoint:
     plugins = load_plugins() if plugins is None else plugins
     prefix, separator, address = url.strip().partition("://")
     if not separator:
-        raise EndpointError(f"{url!r} is not an endpoint: write SCHEME://ADDRESS, such as tcp://{url.strip()}")
+        raise EndpointError(
+            f"{url!r} is not an endpoint: write SCHEME://ADDRESS, such as tcp://{_ADDRESS.sub('', url.strip())}"
+        )
     names = prefix.lower().split("+")
     for name in names:
         _check_name(url, name, plugins)

@@ -28,6 +28,12 @@ FRAME: Final = construct.Struct(
 
 _LENGTH: Final = struct.Struct(">I")
 _EMPTY: Final = memoryview(b"")
+_FOREIGN: Final = {
+    **dict.fromkeys((b"HTTP", b"GET ", b"POST", b"HEAD", b"OPTI", b"CONN", b"PRI "), "HTTP"),
+    **{bytes((kind, 3, minor, high)): "TLS" for kind in (21, 22) for minor in range(4) for high in (0, 1, 2)},
+    b"SSH-": "SSH",
+}
+"""How other protocols begin; as lengths of frames these are all too long."""
 
 
 class FrameReader:
@@ -117,9 +123,11 @@ class FrameReader:
     def _length(self, data: Buffer) -> int:
         length: int = _LENGTH.unpack_from(data)[0]
         if length > self.limit:
-            raise LimitError(
-                f"a frame of {length} bytes, where at most {self.limit} are accepted", limit=self.name, clause="1.4"
-            )
+            reason = f"a frame of {length} bytes, where at most {self.limit} are accepted"
+            foreign = _FOREIGN.get(bytes(data[: _LENGTH.size]))
+            if foreign is not None:
+                reason += f"; the bytes are {foreign}, not STTP"
+            raise LimitError(reason, limit=self.name, clause="1.4")
         return length
 
 

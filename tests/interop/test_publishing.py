@@ -32,7 +32,6 @@ StartPair = Callable[..., AbstractAsyncContextManager[tuple[Publisher, Peer]]]
 FULL_LENGTH = 17
 """Bytes of a compact measurement whose time is not an offset to a base time."""
 
-needs_conditions = pytest.mark.xfail(reason="filter expressions have no conditions yet", strict=False)
 """Can go when they have."""
 
 E = TypeVar("E")
@@ -242,7 +241,6 @@ async def test_a_change_of_metadata_is_followed(start_pair: StartPair, metadata:
     assert signals == [[str(each.signal_id), each.key] for each in fewer.signals]
 
 
-@needs_conditions
 @proves("metadata filter", OURS)
 async def test_metadata_is_filtered(start_pair: StartPair, metadata: Metadata, expected: Outcome) -> None:
     async with start_pair(metadata_filters="FILTER MeasurementDetail WHERE SignalAcronym = 'FREQ'") as (_, peer):
@@ -261,7 +259,6 @@ async def test_a_broken_metadata_filter_is_refused(start_pair: StartPair, expect
     assert "WHERE" in failure["text"]
 
 
-@needs_conditions
 @proves("filter", OURS)
 async def test_filter_statements_select(start_pair: StartPair, metadata: Metadata, expected: Outcome) -> None:
     statements = {
