@@ -109,7 +109,9 @@ async def test_metadata_that_is_not_there_is_refused_and_the_conversation_goes_o
         await end.peer.settle()
         await end.peer.say(commands.MetadataRefresh(filter_expression="FILTER Elsewhere WHERE True"))
         refusal = await end.peer.expect(Failed)
-        assert refusal == Failed(command=Command.METADATA_REFRESH, text="the metadata has no table Elsewhere")
+        assert isinstance(refusal, Failed)
+        assert refusal.command == Command.METADATA_REFRESH
+        assert refusal.text.startswith("line 1, column 8: there is no table Elsewhere")
         assert not end.link.useful
         await end.peer.say(commands.MetadataRefresh())
         await end.peer.expect(MetadataResponse)
@@ -135,7 +137,7 @@ async def test_measurements_flow_once_the_signal_index_cache_is_confirmed() -> N
     ("expression", "reason"),
     [
         ("FILTER Elsewhere WHERE True", "signals are selected from ActiveMeasurements, not from Elsewhere"),
-        ("nobody", "no signal is called"),
+        ("nobody", "no column nobody"),
     ],
 )
 async def test_a_filter_that_selects_from_what_is_not_there_is_refused(expression: str, reason: str) -> None:

@@ -304,10 +304,10 @@ async def test_who_was_refused_takes_nobodys_place(memory: MemoryTransport) -> N
 async def test_a_mistake_of_ours_in_one_connection_costs_no_other(
     memory: MemoryTransport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(catalogue: Catalogue, filter_expression: str, *, compress: bool) -> bytes:
+    async def fail(catalogue: Catalogue, filter_expression: str, modes: OperationalModes) -> bytes:
         if filter_expression:
             raise ZeroDivisionError("a mistake")
-        return await document(catalogue, filter_expression, compress=compress)
+        return await document(catalogue, filter_expression, modes)
 
     document = Catalogue.document
     monkeypatch.setattr(Catalogue, "document", fail)

@@ -124,8 +124,9 @@ async def test_the_encoding_is_asked_for_and_other_modes_stay(
     async with Subscriber("reverse+memory://hub", encoding=encoding, config=config), wire_publisher(memory) as peer:
         modes = (await peer.expect(commands.DefineOperationalModes)).modes
         tssc = ModeFlags.TSSC | ModeFlags.COMPRESS_PAYLOAD_DATA
+        everyones = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTERNAL_METADATA
         assert modes.compress_payload_data is (encoding is Encoding.TSSC)
-        assert modes.flags & ~tssc == flags & ~tssc
+        assert modes.flags & ~tssc == flags & ~tssc | everyones
         assert modes.version == 3
 
 
@@ -442,7 +443,7 @@ async def test_metadata_is_asked_for_as_soon_as_somebody_is_connected(memory: Me
 @both_directions
 async def test_metadata_that_is_refused(memory: MemoryTransport, prefix: str) -> None:
     async with ends(prefix, filter=None) as (publisher, subscriber):
-        with pytest.raises(RefusedError, match="the metadata has no table Elsewhere"):
+        with pytest.raises(RefusedError, match="there is no table Elsewhere"):
             await subscriber.refresh_metadata("FILTER Elsewhere WHERE True")
         assert await subscriber.refresh_metadata() == GRID, "the connection is none the worse for it"
         assert publisher.statistics.connections == 1

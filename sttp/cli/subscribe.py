@@ -42,7 +42,7 @@ def subscribe(
         typer.Option(
             "--filter",
             metavar="EXPR",
-            help="Which signals: a filter expression, or signal IDs, keys or quoted tags with ; between.",
+            help="Which signals: a filter expression, or signal IDs, keys or tags with ; between.",
         ),
     ] = EVERYTHING,
     encoding: Annotated[

@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from sttp.errors import FilterError
 from sttp.filter_expression.budget import Budget
 from sttp.filter_expression.evaluate import matching_rows
 from sttp.filter_expression.nodes import Column, Condition, Filter, Identifier, OrderTerm, Statement, walk
@@ -18,6 +19,7 @@ from sttp.filter_expression.problems import Refusal, error_at
 from sttp.filter_expression.syntax import parse
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.metadata.active_measurements import ACTIVE_MEASUREMENTS
+from sttp.metadata.cells import read_guid
 from sttp.metadata.dataset import Cell, DataSet, Table
 
 __all__ = ["Described", "Selected", "columns_named", "select", "select_metadata", "select_rows"]
@@ -61,11 +63,15 @@ def select(expression: str, metadata: Described, *, limits: Limits = DEFAULT_LIM
     """Which signals `expression` selects, in order, each once.
 
     The signals that are named one by one come first, then those of the conditions, wherever they stand. A signal ID,
-    measurement key or tag that no signal has is skipped. An empty expression selects nothing.
+    measurement key or tag in double quotes that no signal has is skipped. An empty expression selects nothing.
+
+    The language has tags of a few characters only, and in quotes. As gsfapi does, we also read a list of tags as they
+    are: what is not of the language, but where every item is the name of a signal, is such a list (wire.md 4.4).
 
     Args:
         expression: the filter expression of a Subscribe: signal IDs, measurement keys and tags in double quotes,
-            FILTER statements over ActiveMeasurements, and conditions alone, separated by semicolons.
+            FILTER statements over ActiveMeasurements, and conditions alone, separated by semicolons; or a list of
+            signal IDs, measurement keys and tags, bare or in quotes, with any character in them but a semicolon.
         metadata: what to select from.
         limits: see the `filter…` limits.
 
@@ -76,6 +82,16 @@ def select(expression: str, metadata: Described, *, limits: Limits = DEFAULT_LIM
         FilterError: the expression cannot be read or evaluated, or names what is not there; the text can be sent to
             the peer.
     """
+    try:
+        return _select_signals(expression, metadata, limits)
+    except FilterError:
+        listed = _listed(expression, metadata.active_measurements, limits)
+        if listed is None:
+            raise
+        return listed
+
+
+def _select_signals(expression: str, metadata: Described, limits: Limits) -> NDArray[np.intp]:
     statements = parse(expression, limits)
     for statement in statements:
         if isinstance(statement, Filter) and statement.table.lower() != ACTIVE_MEASUREMENTS.lower():
@@ -84,6 +100,23 @@ def select(expression: str, metadata: Described, *, limits: Limits = DEFAULT_LIM
     tables = DataSet(tables=(metadata.active_measurements,))
     found = _select(expression, statements, tables, ACTIVE_MEASUREMENTS, limits)
     return np.concatenate([each.rows for each in found]) if found else np.empty(0, np.intp)
+
+
+def _listed(expression: str, table: Table, limits: Limits) -> NDArray[np.intp] | None:
+    """The rows of a list of names, each once; None when something in it is no signal's name."""
+    if len(expression) > limits.filter_expression or expression.count(";") >= limits.filter_signals:
+        return None
+    rows: dict[int, None] = {}
+    for item in filter(None, map(str.strip, expression.split(";"))):
+        text = item[1:-1] if len(item) > 1 and item[0] == item[-1] and item[0] in "\"'" else item
+        signal_id = read_guid(text)
+        row = None if signal_id is None else table.first_rows(_SIGNAL_ID).get(signal_id)
+        for column in (_KEY, _TAG):
+            row = table.first_rows(column).get(text.upper()) if row is None else row
+        if row is None:
+            return None
+        rows[row] = None
+    return np.fromiter(rows, np.intp, len(rows))
 
 
 def select_metadata(expression: str, metadata: Metadata, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:

@@ -57,7 +57,7 @@ CSV = ["--csv", __file__, "--metadata", __file__]
         (["plugin"], "Did you mean 'plugins'?"),
         (["publish"], "Missing argument 'URL'. (see sttp publish --help)"),
         (["publish", "tcp://:0"], "say what to publish"),
-        (["publish", "tcp://:0", "--csv", __file__], "say what to publish"),
+        (["publish", "tcp://:0", "--csv", __file__], "--csv needs --metadata FILE"),
         (["publish", "tcp://:0", "--simulate", "5", *CSV], "--simulate goes without --csv"),
         (["publish", "tcp://:0", "--simulate", "5", "--rate", "0"], "--simulate goes without"),
         (["publish", "tcp://:0", "--simulate", "five"], "'five' is not N or N@FPS"),

@@ -225,3 +225,21 @@ def test_limits_are_passed_on() -> None:
 def test_columns_that_are_named() -> None:
     expression = "Len(b) = a OR b = 1; A:1; FILTER T WHERE c IN (d, a) ORDER BY e, c"
     assert columns_named(expression) == ("b", "a", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("SIM_PMU00001:FREQ;SIM_PMU00001:DFDT", [0, 1]),
+        ('"SIM_PMU00001:DFDT" ; sim_pmu00001:freq;', [1, 0]),
+        ("SIM_PMU00001:FREQ;SIM:3;SIM_PMU00001:FREQ", [0, 2]),
+    ],
+)
+def test_a_list_of_tags_as_they_are(expression: str, expected: list[int]) -> None:
+    assert select(expression, simulated_metadata(5)).tolist() == expected
+
+
+@pytest.mark.parametrize("expression", ["SIM_PMU00001:FREQ;NOBODY", "SIM_PMU00001:FREQ;SIM:99", "a:b"])
+def test_a_list_with_a_name_that_no_signal_has_is_not_one(expression: str) -> None:
+    with pytest.raises(FilterError):
+        select(expression, simulated_metadata(5))

@@ -178,7 +178,7 @@ def rows(columns: Columns) -> Measurements:
 
 def wanted_of_the_fault(keys: tuple[str, ...]) -> Measurements:
     """The measurements of some signals."""
-    wanted = [grid().row_by_key[key.lower()] for key in keys]
+    wanted = [grid().signals.keys.index(key) for key in keys]
     return rows(fault().select(np.isin(fault().signal_index, wanted)))
 
 
@@ -313,7 +313,7 @@ async def _next(events: AsyncIterator[PeerEvent[Any]], kind: type) -> PeerEvent[
 def of_everything() -> Measurements:
     """What arrives of the six rows in `say_everything`."""
     width = len(grid().signals)
-    wanted = [grid().row_by_key[key.lower()] for key in KEYS]
+    wanted = [grid().signals.keys.index(key) for key in KEYS]
     arrives: dict[int, list[int]] = {0: [*range(width)], 1: wanted, 2: wanted, 4: [*range(width)], 5: [0, 2, 4]}
     parts = [
         fault().select(slice(row * width, (row + 1) * width)).select(np.sort(np.array(signals)))
