@@ -16,7 +16,7 @@ MOST_WAITING: Final = 1_000
 """Events that wait for the application; of more the oldest are lost. Most programs never ask for them."""
 
 MOST_BYTES: Final = 16 * 2**20
-"""Bytes of payloads in them, of buffer blocks and user commands. A peer can make each as long as a message may be."""
+"""Bytes of payloads and characters of texts in them. A peer can make each as long as a message may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +71,4 @@ class PeerEvents(Generic[E]):
 
 
 def _size(event: object) -> int:
-    return len(getattr(event, "payload", b""))
+    return sum(len(getattr(event, name, "")) for name in ("payload", "text", "reason"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sttp.peer_events import MOST_WAITING, PeerEvent, PeerEvents
-from sttp.session.events import UserCommandReceived
+from sttp.peer_events import MOST_BYTES, MOST_WAITING, PeerEvent, PeerEvents
+from sttp.session.events import NotificationReceived, UserCommandReceived
 
 
 async def collect(events: PeerEvents[int]) -> list[int]:
@@ -49,3 +49,11 @@ async def test_large_events_are_bounded_by_their_bytes() -> None:
     alone.put("peer", UserCommandReceived(number=1, payload=bytes(17 * 2**20)))
     alone.close()
     assert [event.event.number async for event in alone] == [1]
+
+
+async def test_long_texts_count_too() -> None:
+    events: PeerEvents[NotificationReceived] = PeerEvents()
+    for _ in range(MOST_WAITING):
+        events.put("peer", NotificationReceived(text="x" * 65_536))
+    events.close()
+    assert len([event async for event in events]) == MOST_BYTES // 65_536
