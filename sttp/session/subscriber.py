@@ -342,7 +342,7 @@ class SubscriberSession(Session[SubscriberEvent]):
     def _receive_signal_index_cache(self, response: responses.UpdateSignalIndexCache) -> None:
         config = self._config
         self._caches += 1
-        if self._caches > config.limits.pending_caches:
+        if max(self._caches, len(self._subscription.incoming)) > config.limits.pending_caches:
             raise LimitError(
                 f"more than {config.limits.pending_caches} signal index caches sent without waiting for a confirmation",
                 limit="pending_caches",

@@ -7,10 +7,10 @@ import pytest
 
 from session_pair import Pair, cache, rows
 from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes
-from sttp.errors import UsageError
+from sttp.errors import LimitError, UsageError
 from sttp.measurement import Columns
 from sttp.session import Phase, PublisherConfig, PublisherSession, SubscriberConfig, SubscriberSession
-from sttp.session.events import MeasurementsReceived, PacketDropped
+from sttp.session.events import Ended, MeasurementsReceived, PacketDropped
 from sttp.tolerances import Tolerances, tolerances_for
 from sttp.wire import commands, responses
 from sttp.wire.compact import TimeFormat, write_compact
@@ -171,6 +171,18 @@ def test_unsubscribing_forgets_what_was_incoming() -> None:
     peer.say(answer)
     peer.publish(0)
     assert peer.received() == [(101, 0)]
+
+
+@pytest.mark.parametrize("modes", [COMPACT, TSSC], ids=["compact", "tssc"])
+def test_caches_whose_turn_never_comes_do_not_pile_up(modes: OperationalModes) -> None:
+    peer = Cppapi(modes, tolerances_for("cppapi"))
+    peer.subscribe(0, first=1)
+    for index in range(1, 40):
+        if not peer.session.ended:
+            peer.offer(index % 2, first=51)
+    (end,) = [event for event in peer.session.events() if isinstance(event, Ended)]
+    assert isinstance(end.error, LimitError)
+    assert end.error.limit == "pending_caches"
 
 
 def test_data_of_the_old_cache_that_follows_an_unsubscribe_is_given_to_nobody() -> None:
