@@ -10,7 +10,7 @@ import struct
 
 import numpy as np
 
-from bad_peer import BadPeer, command, response
+from bad_peer import BadPeer, bomb, command, response
 from session_pair import cache
 from siege import DIRECTIONS, IN_ORDER, SubscriberSiege, ends, endure, goes_on
 from sttp.codes import Command
@@ -104,6 +104,7 @@ def base_times(active: int, *times: int) -> bytes:
 
 
 OFFSET, ODD = 0x40, 0x80
+KEYS = responses.UpdateCipherKeys(active=0, even_key=bytes(32), even_iv=bytes(16), odd_key=bytes(32), odd_iv=bytes(16))
 
 STREAMED = {
     "a data packet without anything": ends("a data packet of 0 bytes", response(0x82)),
@@ -159,6 +160,18 @@ STREAMED = {
     "a notice of 10 MB": goes_on(response(0x89, b"hash" + b"\xc3" * 10**7)),
     "a buffer block that is cut off": ends("BufferBlock of 8 bytes", response(0x88, bytes(8))),
     "a buffer block out of nowhere": goes_on(responses.BufferBlock(sequence=2**32 - 1, signal_index=-1, payload=b"?")),
+    "a buffer block that is a gzip bomb": ends(
+        "inflates to more than", response(0x88, struct.pack(">IBi", 0, 0x08, 0) + bomb())
+    ),
+    "a buffer block of damaged gzip": ends(
+        "damaged gzip", response(0x88, struct.pack(">IBi", 0, 0x08, 0) + b"\x1f\x8b!!")
+    ),
+    "cipher keys and then measurements in plain": ends(
+        "which is no number of blocks", KEYS, compact(record()), compact(record(), record())
+    ),
+    "cipher keys and then noise": ends(
+        "whose padding cannot be", KEYS, response(0x82, b"\2" + random.Random(5).randbytes(160))
+    ),
     "cipher keys that are cut off": ends("UpdateCipherKeys of 50 bytes", response(0x85, bytes(50))),
     "cipher keys of 2 GB": ends(
         "UpdateCipherKeys of 113 bytes", response(0x85, struct.pack(">Bi", 0, 2**31 - 1) + bytes(108))
