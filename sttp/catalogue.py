@@ -73,4 +73,6 @@ class Catalogue:
             document = select_metadata(filter_expression, metadata).write()
             return deflate(document) if compress else document
 
-        return make() if len(self.metadata.signals) <= SMALL else await asyncio.to_thread(make)
+        # a filter of a few words can take seconds, in which others must be served
+        at_once = len(self.metadata.signals) <= SMALL and not filter_expression.strip()
+        return make() if at_once else await asyncio.to_thread(make)

@@ -47,9 +47,6 @@ READ_SIZE: Final = 4096
 """Bytes of commands taken from the stream at once. They are few and short; 4096 bytes full of the shortest are some
 50 ms of work, in which nobody else is served."""
 
-SMALL: Final = 4096
-"""Characters up to which a filter expression is evaluated on the spot. A list that fills a command takes 15 s."""
-
 BATCH_SIZE: Final = 16_384
 """Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
 
@@ -255,10 +252,9 @@ class Feed:
             self._session.accept_subscription(self._cache(signals))
 
     async def _select(self, filter_expression: str) -> SignalTable:
-        if len(filter_expression) <= SMALL:
-            return self._catalogue().select(filter_expression)
         while True:
             catalogue = self._catalogue()
+            # a few words can take seconds, in which the others must be served
             signals = await asyncio.to_thread(catalogue.select, filter_expression)
             if catalogue is self._catalogue():  # and has not changed meanwhile
                 return signals

@@ -5,6 +5,7 @@ Each case is a connection of its own, while a genuine stream runs beside it.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import pytest
 from bad_peer import EVERYTHING, BadPeer, command, response
 from siege import DIRECTIONS, PublisherSiege, ends, endure, goes_on
 from sttp.codes import OperationalModes
-from sttp.wire import commands
+from sttp.wire import commands, responses
 
 # --- commands before the operational modes
 
@@ -178,3 +179,25 @@ async def test_commands_while_measurements_flow_of_a_subscriber_that_was_dialed(
 async def test_heavy_commands(name: str) -> None:
     async with PublisherSiege(dialing=False).laid() as siege:
         await endure(siege, {name: HEAVY[name]}, BadPeer.start_streaming)
+
+
+SLOW = "RegexMatch('" + "(.*)*" * 190 + "$', PointTag)"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [filtering(f"FILTER ActiveMeasurements WHERE {SLOW}"),
+     commands.MetadataRefresh(filter_expression=f"FILTER MeasurementDetail WHERE {SLOW}")],
+    ids=lambda said: type(said).__name__,
+)  # fmt: skip
+async def test_an_expression_that_takes_its_time_takes_nobody_elses(said: commands.AnyCommand) -> None:
+    async with PublisherSiege(dialing=False, signals=500).laid() as siege:
+        slow, other = await siege.peer(), await siege.peer()
+        for peer in (slow, other):
+            await peer.make_ready()
+        await slow.say(said)
+        answer = asyncio.create_task(slow.hear(responses.AnyResponse))
+        for _ in range(3):
+            await other.is_served()
+        assert not answer.done()
+        await answer
