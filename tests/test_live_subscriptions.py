@@ -236,8 +236,11 @@ async def test_without_metadata_signals_have_keys_and_no_tags() -> None:
         assert subscriber.metadata is None
 
 
-async def test_a_subscription_that_names_what_is_gone_keeps_the_rest(caplog: pytest.LogCaptureFixture) -> None:
-    ends = joined("forward", some_of(5, 0, 1), publisher=WAITING, subscriber={"filter": "TAG0;TAG1"})
+async def test_a_subscription_whose_filter_fails_on_the_new_metadata_keeps_the_rest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fails_with_tag_3 = "IIf(PointTag = 'TAG3', 1 / 0, 1) = 1"
+    ends = joined("forward", some_of(5, 0, 1), publisher=WAITING, subscriber={"filter": fails_with_tag_3})
     async with ends as (publisher, subscriber):
         await publisher.wait_for_subscription()
         seen = Seen(subscriber)

@@ -215,7 +215,7 @@ def _table(text: str, statement: Filter | Condition, dataset: DataSet, primary_t
     name = statement.table if isinstance(statement, Filter) else primary_table
     if name not in dataset:
         raise error_at(
-            text, statement.at, f"there is no table {name[:40]}{_near(name, (t.name for t in dataset.tables))}"
+            text, statement.at, f"the metadata has no table {name[:40]}{_near(name, (t.name for t in dataset.tables))}"
         )
     return dataset.table(name)
 

@@ -167,8 +167,8 @@ def test_a_condition_alone_narrows_measurements() -> None:
     [
         ("FILTER DeviceDetail WHERE True; PPA:1", "column 33: metadata is filtered by FILTER <table> WHERE …, not by"),
         (str(FREQUENCY), "not by signals"),
-        ("FILTER ActiveMeasurements WHERE True", "there is no table ActiveMeasurements"),
-        ("FILTER DeviceDetails WHERE True", "there is no table DeviceDetails; do you mean DeviceDetail?"),
+        ("FILTER ActiveMeasurements WHERE True", "the metadata has no table ActiveMeasurements"),
+        ("FILTER DeviceDetails WHERE True", "the metadata has no table DeviceDetails; do you mean DeviceDetail?"),
         ("FILTER TOP 1 DeviceDetail WHERE True; FILTER devicedetail WHERE True", "two statements filter"),
         ("FILTER DeviceDetail WHERE SignalType = 'FREQ'", "DeviceDetail has no column SignalType"),
         ("FILTER DeviceDetail WHERE Acronym", "a condition is a Boolean, but this is of type String"),
