@@ -89,10 +89,10 @@ class Vector:
         others = np.setdiff1d(types if where is None else types[where], expected)
         return ValueType(int(others[0])) if len(others) else None
 
-    def take(self, which: NDArray[np.intp], axis: Axis) -> Vector:
-        """The entries at the positions `which`, as a vector on `axis`."""
+    def take(self, which: NDArray[np.intp], axis: Axis | None = None) -> Vector:
+        """The entries at the positions `which`, as a vector on `axis`, or on one of their own."""
         types = self.types if isinstance(self.types, ValueType) else self.types[which]
-        return Vector(axis, types, self.values[which], self.null[which])
+        return Vector(axis or Axis(len(which)), types, self.values[which], self.null[which])
 
 
 Kernel = Callable[..., Vector]
@@ -322,4 +322,4 @@ def choose(axis: Axis, which: NDArray[np.bool_], chosen: Vector, other: Vector) 
 
 
 def _spread(vector: Vector, which: NDArray[np.intp]) -> Vector:
-    return vector if len(vector.values) == 1 else vector.take(which, Axis(len(which)))
+    return vector if len(vector.values) == 1 else vector.take(which)

@@ -170,17 +170,17 @@ class _Evaluation:
         if not first.null.any():
             return first
         first = scope.by_row(first)
-        found = [(np.flatnonzero(~first.null), first.take(np.flatnonzero(~first.null), scope.each_row))]
-        left = np.flatnonzero(first.null)
+        which, left = np.flatnonzero(~first.null), np.flatnonzero(first.null)
+        found = [(which, first.take(which))]
         for argument in arguments[1:]:
             if not len(left):
                 break
             part = scope.narrowed(left)
             other = part.by_row(self.of(argument, part))
             which = np.flatnonzero(~other.null)
-            found.append((left[which], other.take(which, part.each_row)))
+            found.append((left[which], other.take(which)))
             left = left[other.null]
-        found.append((left, first.take(left, scope.each_row)))  # all null: the first one's null
+        found.append((left, first.take(left)))  # all null: the first one's null
         return merge(scope.each_row, found)
 
     def _either(self, arguments: tuple[Expression, ...], scope: Scope) -> Vector:

@@ -38,12 +38,12 @@ from sttp.metadata.cells import read_guid
 
 __all__ = ["better_of", "call"]
 
-
 _WEIGHT: Final = 4
 _WEIGHTS: Final = {"POWER": 8, "SQRT": 16, "DATEADD": 16, "DATEDIFF": 16, "DATEPART": 16}
 """Steps of one call of a function: as many comparisons take about as long."""
 _DECIMAL_POWER_WEIGHT: Final = 512
 _CHARACTERS_PER_STEP: Final = {"NTHINDEXOF": 2, "REPLACE": 2, "SPLIT": 2}
+_USUAL_CHARACTERS_PER_STEP: Final = 8
 
 
 def call(scope: Scope, name: str, arguments: list[Vector], now: int) -> Vector:
@@ -106,7 +106,7 @@ def _by_signature(name: str, budget: Budget) -> Kernel:
             for parameter, argument in zip(parameters, arguments, strict=True)
             if parameter.takes is Takes.TEXT
         )
-        budget.spend(characters // _CHARACTERS_PER_STEP.get(name, 8))
+        budget.spend(characters // _CHARACTERS_PER_STEP.get(name, _USUAL_CHARACTERS_PER_STEP))
         passed = (
             Operand(*_passing_null(argument, convert))
             if parameter.on_null is OnNull.PASSED
@@ -119,14 +119,9 @@ def _by_signature(name: str, budget: Budget) -> Kernel:
 
 
 def _function(name: str, budget: Budget) -> Any:
-    function = text_functions.FUNCTIONS.get(name) or date_functions.FUNCTIONS.get(name)
-    if function is not None:
-        return function
-    return (
-        partial(text_functions.MAKING_TEXT[name], budget)
-        if name in text_functions.MAKING_TEXT
-        else partial(text_functions.WITH_REGEX[name], budget)
-    )
+    plain = {**text_functions.FUNCTIONS, **date_functions.FUNCTIONS}
+    counted = {**text_functions.MAKING_TEXT, **text_functions.WITH_REGEX}
+    return plain[name] if name in plain else partial(counted[name], budget)
 
 
 def _accept(parameter: Parameter, given: ValueType) -> Converter | None:
