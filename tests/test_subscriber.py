@@ -443,7 +443,7 @@ async def test_metadata_is_asked_for_as_soon_as_somebody_is_connected(memory: Me
 @both_directions
 async def test_metadata_that_is_refused(memory: MemoryTransport, prefix: str) -> None:
     async with ends(prefix, filter=None) as (publisher, subscriber):
-        with pytest.raises(RefusedError, match="there is no table Elsewhere"):
+        with pytest.raises(RefusedError, match="the metadata has no table Elsewhere"):
             await subscriber.refresh_metadata("FILTER Elsewhere WHERE True")
         assert await subscriber.refresh_metadata() == GRID, "the connection is none the worse for it"
         assert publisher.statistics.connections == 1
