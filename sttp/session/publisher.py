@@ -32,7 +32,8 @@ from sttp.session.events import (
     Unsubscribed,
     UserCommandReceived,
 )
-from sttp.session.subscription import Offer, PublishedSubscription
+from sttp.session.handover import Handover, Offer
+from sttp.session.subscription import PublishedSubscription
 from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import (
     AnyCommand,
@@ -119,8 +120,7 @@ class PublisherSession(Session[PublisherEvent]):
         self._config = config
         self.modes: OperationalModes | None = None
         self._subscription = PublishedSubscription()
-        # 5.4: as if the cache with index 1 were in force, so that the first one offered has index 0
-        self._cache_index = 1
+        self._handover = Handover()
         # a command that the application has yet to answer, and what came behind it
         self._unanswered: Request | None = None
         self._held: deque[bytes] = deque()
@@ -133,8 +133,8 @@ class PublisherSession(Session[PublisherEvent]):
     @property
     def signals(self) -> SignalTable | None:
         """The signals in force: what `send_measurements` means by a signal index. None while nothing may be sent."""
-        current = self._subscription.current
-        return None if current is None or self.ended else current.cache.signals
+        in_force = self._handover.in_force
+        return None if in_force is None or self.ended else in_force.cache.signals
 
     # --- intents
 
@@ -408,6 +408,7 @@ class PublisherSession(Session[PublisherEvent]):
                 self._receive_subscribe(command)
             case Unsubscribe():
                 self._subscription = PublishedSubscription()
+                self._handover.forget()
                 self._say(Succeeded(command=Command.UNSUBSCRIBE, text="Unsubscribed."))
                 self._emit(Unsubscribed())
             case ConfirmUpdateSignalIndexCache():
@@ -484,16 +485,13 @@ class PublisherSession(Session[PublisherEvent]):
     # --- handover of signal index caches (5.4)
 
     def _offer(self, cache: SignalIndexCache) -> None:
-        offer = Offer(cache, self._subscription.options)
-        if self._subscription.offered is None:
-            self._send_offer(offer)
-        else:
-            self._subscription.waiting = offer
+        self._send_offer(self._handover.offer(Offer(cache, self._subscription.options)))
 
-    def _send_offer(self, offer: Offer) -> None:
+    def _send_offer(self, offer: Offer | None) -> None:
+        if offer is None:
+            return
         modes = self._require_modes()
-        self._subscription.offered = offer
-        index = self._cache_index ^ 1 if modes.double_buffered else None
+        index = self._handover.next_index if modes.double_buffered else None
         self._say(UpdateSignalIndexCache(cache_index=index, image=write_signal_index_cache(offer.cache, modes)))
         if not modes.double_buffered:
             # version 1 has no confirm: a cache is in force as soon as it is sent (3.4)
@@ -501,15 +499,13 @@ class PublisherSession(Session[PublisherEvent]):
             self._confirm()
 
     def _confirm(self) -> None:
-        subscription = self._subscription
-        if subscription.offered is None:
+        in_force = self._handover.confirm()
+        if in_force is None:
             return
-        subscription.current, subscription.offered = subscription.offered, None
-        self._cache_index ^= 1
-        self._emit(StreamingStarted(signals=subscription.current.cache.signals))
-        if subscription.waiting is not None:
-            waiting, subscription.waiting = subscription.waiting, None
-            self._send_offer(waiting)
+        self._emit(StreamingStarted(signals=in_force.cache.signals))
+        waiting = self._handover.take_waiting()
+        if waiting is not None:
+            self._send_offer(self._handover.offer(waiting))
 
     # --- timers
 
@@ -542,14 +538,13 @@ class PublisherSession(Session[PublisherEvent]):
     @property
     def _in_slot_1(self) -> bool:
         """Whether data packets are made with the cache that has index 1."""
-        return self._require_modes().double_buffered and self._cache_index == 1
+        return self._require_modes().double_buffered and self._handover.index == 1
 
     def _require_signals(self) -> Offer:
         self._require_open()
-        current = self._subscription.current
-        if current is None:
+        if self._handover.in_force is None:
             raise UsageError("this can only be sent while signals are in force")
-        return current
+        return self._handover.in_force
 
     def _require_more_than_core(self, what: str) -> None:
         if self._config.tolerances.core_responses_only:

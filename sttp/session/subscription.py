@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from sttp.limits import Limits
 from sttp.measurement import SignalTable
 from sttp.wire.compact import BaseTimes
-from sttp.wire.signal_index_cache import SignalIndexCache
 from sttp.wire.subscription import SubscriptionOptions
-from sttp.wire.tssc import TsscDecoder, TsscEncoder
+from sttp.wire.tssc import TsscDecoder
 
-__all__ = ["Offer", "PublishedSubscription", "ReceivedSlot", "ReceivedSubscription"]
+__all__ = ["PublishedSubscription", "ReceivedSlot", "ReceivedSubscription"]
 
 
 class ReceivedSlot:
@@ -69,39 +68,18 @@ class ReceivedSubscription:
             self.slots[0] = slot
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Offer:
-    """A signal index cache that a publisher offers, and what its data packets will be made with.
-
-    Attributes:
-        cache: the signals.
-        options: how compact measurements are wanted.
-        encoder: TSSC state, fresh with every cache: the handover is the reset (6.4).
-    """
-
-    cache: SignalIndexCache
-    options: SubscriptionOptions
-    encoder: TsscEncoder = field(default_factory=TsscEncoder)
-
-
 @dataclass(slots=True)
 class PublishedSubscription:
-    """A subscription as its publisher keeps it, with the double-buffered handover (5.4).
+    """A subscription as its publisher keeps it; its caches are in `sttp.session.handover`.
 
     Attributes:
         options: what the newest accepted Subscribe asked for.
-        current: the cache in force; None before the first confirm.
-        offered: the cache that has been sent and is not confirmed.
-        waiting: the newest cache that waits for that confirm. Only the newest survives.
         base_times: those that were announced for compact measurements.
         buffer_blocks: how many have been sent; the number of the next.
         started: whether data has flowed.
     """
 
     options: SubscriptionOptions = field(default_factory=SubscriptionOptions)
-    current: Offer | None = None
-    offered: Offer | None = None
-    waiting: Offer | None = None
     base_times: BaseTimes | None = None
     buffer_blocks: int = 0
     started: bool = False
