@@ -5,12 +5,13 @@ Written in Cython's pure Python mode: it runs uncompiled with the same results, 
 each operation that could pass their width is masked, so that C and Python wrap around alike. `sttp.wire.tssc` owns the
 memory that the loops work on:
 
-* `stream`, numbers of 64 bits: the last two times, the four smallest time steps, the row of the previous
-  measurement's point, how many rows are in use, and the length of the block encoded last. Zeros are a fresh stream.
-* `slots`, a number per signal index: the row of its point, `UNSEEN`, or `UNNAMED`.
-* `words` and `model`, one memory under two types, 64 bytes a row. Of a point's row, the first 32 bytes count how
-  often each code was used since the last adaptation; the constants below say what the rest holds. Row 0 is the
-  anonymous point that precedes the first measurement.
+* `stream`, numbers of 64 bits: the last two times, the four smallest time steps, where the point of the previous
+  measurement stands, how many points there are, and the length of the block encoded last. Zeros are a fresh stream.
+* `slots`, a number per signal index: its point, `UNSEEN`, or `UNNAMED`.
+* `rows`, 64 bytes a point. The first 32 bytes count how often each code was used since the last adaptation; then six
+  words of 32 bits follow, and a cell of 64 bits, which the constants below explain. So `counts`, `words` and `cells`
+  are one memory under three types: a point stands at cell `point`, word `2 * point` and byte `8 * point`. Point 0 is
+  the anonymous one that precedes the first measurement.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sttp.wire import _uncompiled as cython
 else:
     try:
@@ -27,32 +31,9 @@ else:
 
 COMPILED = bool(cython.compiled)
 
-STREAM_CELLS = 9
-ROWS = 7
-"""Cell of `stream`: how many rows are in use."""
-LENGTH = 8
-"""Cell of `stream`: how many bytes the block has that was encoded last."""
-ROW_WORDS = 16
-SLACK = 16
-"""Bytes that must stand behind a block to be decoded: a code word reads at most 11, and the next looks one ahead."""
-MARGIN = 100
-"""An encoder refuses a record when fewer bytes are left, as all peers do; the longest has 26 (tssc.md 6)."""
-UNSEEN = 0
-"""In `slots`: the index has a signal, which has not turned up yet."""
-UNNAMED = -1
-"""In `slots`: the index has no signal."""
-FAULTS = (
-    "is good",
-    "ends in the middle of a measurement",
-    "has a code word where it may not stand",
-    "has a signal index that is not in the signal index cache",
-    "holds more measurements than announced",
-    "holds fewer measurements than announced",
-)
-"""What the results of `decode` mean."""
+# A name that were not `const` would be a variable to the C compiler, and loaded anew at each use.
 
-# The same for C, and what only the loops need. A name that is not `const` would be a variable for the C compiler,
-# which would load it anew at each use. Faults:
+# what `decode` returns, besides 0
 _TRUNCATED = cython.declare(cython.const[cython.Py_ssize_t], 1)
 _OUT_OF_ORDER = cython.declare(cython.const[cython.Py_ssize_t], 2)
 _NO_SIGNAL = cython.declare(cython.const[cython.Py_ssize_t], 3)
@@ -63,7 +44,7 @@ _MARGIN = cython.declare(cython.const[cython.Py_ssize_t], 100)
 _UNSEEN = cython.declare(cython.const[cython.Py_ssize_t], 0)
 _UNNAMED = cython.declare(cython.const[cython.Py_ssize_t], -1)
 
-# cells of `stream`: the last two times, the smallest time steps, the row of the previous measurement
+# numbers of `stream`: the last two times, the smallest time steps, the point of the previous measurement
 _T1 = cython.declare(cython.const[cython.Py_ssize_t], 0)
 _T2 = cython.declare(cython.const[cython.Py_ssize_t], 1)
 _D1 = cython.declare(cython.const[cython.Py_ssize_t], 2)
@@ -80,34 +61,51 @@ _V1 = cython.declare(cython.const[cython.Py_ssize_t], 11)
 _V2 = cython.declare(cython.const[cython.Py_ssize_t], 12)
 _V3 = cython.declare(cython.const[cython.Py_ssize_t], 13)
 
-# bytes of a row: code words left until it adapts, how often it did (at most two), mode less one, three short codes
-_LEFT = cython.declare(cython.const[cython.Py_ssize_t], 56)
-_STAGE = cython.declare(cython.const[cython.Py_ssize_t], 57)
-_MODE = cython.declare(cython.const[cython.Py_ssize_t], 58)
-_SHORT = cython.declare(cython.const[cython.Py_ssize_t], 59)
-_NO_CODE = cython.declare(cython.const[cython.Py_ssize_t], 255)
+# The cell of a row. Its bytes, the lowest first: how many code words are left until the point adapts; its mode less
+# one, and `_ADAPTED` from the first adaptation on; three times a short code, or `_NO_CODE`, and what follows it
+_CODER = cython.declare(cython.const[cython.Py_ssize_t], 7)
+_ADAPTED = cython.declare(cython.const[cython.ulonglong], 0x400)
+_NO_CODE = cython.declare(cython.const[cython.ulonglong], 0xFF)
+_FIRST = cython.declare(cython.const[cython.ulonglong], 0x0016_0015_0014_0306)  # mode 4 with Value1, Value2, Value3
 
 # masks; the sign, flipped on both sides, makes comparisons signed
 _MASK_32 = cython.declare(cython.const[cython.ulonglong], 0xFFFF_FFFF)
 _MASK_64 = cython.declare(cython.const[cython.ulonglong], 0xFFFF_FFFF_FFFF_FFFF)
 _SIGN = cython.declare(cython.const[cython.ulonglong], 0x8000_0000_0000_0000)
 
-# _WORD: by mode and the next 8 bits, the length of the code word (high byte) and the code, or 32 to 34 for a short one.
+STREAM_NUMBERS = 9
+ROWS = _ROWS
+"""Which number of `stream` says how many points there are."""
+LENGTH = _LENGTH
+"""Which number of `stream` is the length of the block encoded last, in bytes."""
+ROW_BYTES = 64
+SLACK = 16
+"""Bytes that must stand behind a block to be decoded: a code word reads at most 11, and the next looks two ahead."""
+MARGIN = _MARGIN
+"""An encoder refuses a record when fewer bytes are left, as all peers do; the longest has 26 (tssc.md 6)."""
+UNSEEN = _UNSEEN
+"""In `slots`: the index has a signal, which has not turned up yet."""
+UNNAMED = _UNNAMED
+"""In `slots`: the index has no signal."""
+FAULTS = (
+    "is good",
+    "ends in the middle of a measurement",
+    "has a code word where it may not stand",
+    "has a signal index that is not in the signal index cache",
+    "holds more measurements than announced",
+    "holds fewer measurements than announced",
+)
+"""What the results of `decode` mean."""
+
 # _EXTRA: by code, the bits of the XOR field that follows it; or, for a 7-bit number, 128 + 8 times the bytes that may
 # come before its last.
-_WORD = cython.declare("unsigned short[1024]", [0] * 1024)
+# _WORD: by the next 8 bits and the mode, a code word: from the lowest byte on the code, what follows it, and the length
+# of the word in bits; or 0, 0, the length, and at which bit of the point's cell code and extra stand.
 _EXTRA = cython.declare("unsigned char[32]", [0] * 32)
+_WORD = cython.declare("unsigned int[1024]", [0] * 1024)
 
 
 def _fill_tables() -> None:
-    for mode in range(4):
-        for window in range(256):
-            for short in range(mode):
-                if window >> (7 - short) == 1:
-                    _WORD[mode << 8 | window] = (short + 1) << 8 | 32 + short
-                    break
-            else:
-                _WORD[mode << 8 | window] = (mode + 5) << 8 | (window >> (3 - mode) & 31)
     for size, code in enumerate((1, 2, 3, 4, 5, 6), 1):
         _EXTRA[code] = 4 * size
     _EXTRA[7] = 32
@@ -115,6 +113,15 @@ def _fill_tables() -> None:
     _EXTRA[19] = 128 + 8 * 4
     for size in range(1, 9):
         _EXTRA[23 + size] = 4 * size
+    for mode in range(4):
+        for window in range(256):
+            for short in range(mode):
+                if window >> (7 - short) == 1:
+                    _WORD[window << 2 | mode] = (short + 1) << 16 | (16 + 16 * short) << 24
+                    break
+            else:
+                code = window >> (3 - mode) & 31
+                _WORD[window << 2 | mode] = code | _EXTRA[code] << 8 | (mode + 5) << 16
 
 
 _fill_tables()
@@ -123,37 +130,35 @@ _fill_tables()
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def _new_row(
-    following: cython.uint, stream: cython.p_ulonglong, words: cython.p_uint, model: cython.p_uchar
+def _new_point(
+    following: cython.uint, stream: cython.p_ulonglong, words: cython.p_uint, cells: cython.p_ulonglong
 ) -> cython.Py_ssize_t:
     """Take the next row for a point in its initial state, which predicts the signal index `following` (tssc.md 2)."""
-    row: cython.Py_ssize_t = stream[_ROWS]
+    point: cython.Py_ssize_t = 8 * stream[_ROWS]
     stream[_ROWS] += 1
-    words[row * 16 + _NEXT] = following
-    model[row * 64 + _LEFT] = 6
-    model[row * 64 + _MODE] = 3
-    model[row * 64 + _SHORT] = 20
-    model[row * 64 + _SHORT + 1] = 21
-    model[row * 64 + _SHORT + 2] = 22
-    return row
+    words[2 * point + _NEXT] = following
+    cells[point + _CODER] = _FIRST
+    return point
 
 
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def _begin(stream: cython.p_ulonglong, words: cython.p_uint, model: cython.p_uchar) -> cython.void:
+def _begin(stream: cython.p_ulonglong, words: cython.p_uint, cells: cython.p_ulonglong) -> cython.void:
     """Give a stream of zeros its initial state, with the anonymous point (tssc.md 2)."""
     k: cython.Py_ssize_t
     for k in range(4):
         stream[_D1 + k] = 0x7FFF_FFFF_FFFF_FFFF
-    _new_row(0, stream, words, model)
+    _new_point(0, stream, words, cells)
 
 
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
-def _adapt(model: cython.p_uchar, base: cython.Py_ssize_t) -> cython.void:
-    """Choose mode and short codes by what was counted, and count anew (tssc.md 4)."""
+def _adapt(
+    point: cython.Py_ssize_t, cell: cython.ulonglong, counts: cython.p_uchar, words: cython.p_uint
+) -> cython.ulonglong:
+    """Choose mode and short codes by what was counted, and count anew (tssc.md 4). Returns the new cell."""
     n1: cython.Py_ssize_t = 0
     n2: cython.Py_ssize_t = 0
     n3: cython.Py_ssize_t = 0
@@ -161,22 +166,24 @@ def _adapt(model: cython.p_uchar, base: cython.Py_ssize_t) -> cython.void:
     c2: cython.Py_ssize_t = 1
     c3: cython.Py_ssize_t = 2
     total: cython.Py_ssize_t = 0
+    four: cython.Py_ssize_t
     code: cython.Py_ssize_t
     n: cython.Py_ssize_t
-    for code in range(32):
-        n = model[base + code]
-        if n == 0:
+    for four in range(8):
+        if words[2 * point + four] == 0:
             continue
-        model[base + code] = 0
-        total += n
-        if n > n1:
-            c3, n3, c2, n2, c1, n1 = c2, n2, c1, n1, code, n
-        elif n > n2:
-            c3, n3, c2, n2 = c2, n2, code, n
-        elif n > n3:
-            c3, n3 = code, n
+        for code in range(4 * four, 4 * four + 4):
+            n = counts[8 * point + code]
+            total += n
+            if n > n1:
+                c3, n3, c2, n2, c1, n1 = c2, n2, c1, n1, code, n
+            elif n > n2:
+                c3, n3, c2, n2 = c2, n2, code, n
+            elif n > n3:
+                c3, n3 = code, n
+        words[2 * point + four] = 0
 
-    mode: cython.Py_ssize_t = 0
+    mode: cython.ulonglong = 0
     cost: cython.Py_ssize_t = 5 * total
     if n1 + 6 * (total - n1) < cost:
         mode = 1
@@ -186,16 +193,11 @@ def _adapt(model: cython.p_uchar, base: cython.Py_ssize_t) -> cython.void:
         cost = n1 + 2 * n2 + 7 * (total - n1 - n2)
     if n1 + 2 * n2 + 3 * n3 + 8 * (total - n1 - n2 - n3) < cost:
         mode = 3
-    model[base + _MODE] = mode
-    model[base + _SHORT] = c1 if mode > 0 else _NO_CODE
-    model[base + _SHORT + 1] = c2 if mode > 1 else _NO_CODE
-    model[base + _SHORT + 2] = c3 if mode > 2 else _NO_CODE
 
-    if model[base + _STAGE] == 0:
-        model[base + _STAGE] = 1
-        model[base + _LEFT] = 21
-    else:
-        model[base + _LEFT] = 101
+    first: cython.ulonglong = c1 | _EXTRA[c1] << 8 if mode > 0 else _NO_CODE
+    second: cython.ulonglong = c2 | _EXTRA[c2] << 8 if mode > 1 else _NO_CODE
+    third: cython.ulonglong = c3 | _EXTRA[c3] << 8 if mode > 2 else _NO_CODE
+    return (101 if cell & _ADAPTED else 21) | mode << 8 | _ADAPTED | first << 16 | second << 32 | third << 48
 
 
 @cython.cfunc
@@ -247,7 +249,10 @@ def _time_code(stream: cython.p_ulonglong, time: cython.ulonglong) -> cython.Py_
 @cython.exceptval(check=False)
 def _nibbles(x: cython.ulonglong) -> cython.Py_ssize_t:
     """How many groups of 4 bits hold `x`, 1 to 8."""
-    return 1 + (x > 0xF) + (x > 0xFF) + (x > 0xFFF) + (x > 0xFFFF) + (x > 0xF_FFFF) + (x > 0xFF_FFFF) + (x > 0xFFF_FFFF)
+    upper: cython.Py_ssize_t = (x > 0xFFFF) << 4
+    x >>= upper
+    high: cython.Py_ssize_t = (x > 0xFF) << 3
+    return 1 + (upper >> 2) + (high >> 2) + (x >> high > 0xF)
 
 
 @cython.cfunc
@@ -260,75 +265,80 @@ def _decode(
     stream: cython.p_ulonglong,
     slots: cython.p_int,
     slot_count: cython.Py_ssize_t,
+    counts: cython.p_uchar,
     words: cython.p_uint,
-    model: cython.p_uchar,
+    cells: cython.p_ulonglong,
     index: cython.p_int,
     ticks: cython.p_ulonglong,
     flags: cython.p_uint,
     values: cython.p_uint,
 ) -> cython.Py_ssize_t:
     if stream[_ROWS] == 0:
-        _begin(stream, words, model)
+        _begin(stream, words, cells)
     position: cython.Py_ssize_t = 0
-    current: cython.uint = 0  # the bit byte in use; its low `bits` bits are still to come
-    bits: cython.Py_ssize_t = 0
-    least: cython.Py_ssize_t = (
-        0  # lowest code that may come: 0 at a new record, 8 after an index, 18 after a time, 20 after flags
-    )
+    window: cython.ulonglong = 0  # 24 bits: the bit byte in use, and the two bytes that may be the next ones
+    spent: cython.Py_ssize_t = 7  # how many bits of the first have been read, less one
+    least: cython.Py_ssize_t = 1  # lowest code that may come: 1 at first, 8 after an index, 18 a time, 20 flags
     produced: cython.Py_ssize_t = 0
-    time: cython.ulonglong
-    one: cython.ulonglong = 1
-    row: cython.Py_ssize_t = stream[_PREVIOUS]
-    point: cython.Py_ssize_t = row * 16  # the previous measurement's, in words and in bytes
-    coder: cython.Py_ssize_t = row * 64
-    own: cython.Py_ssize_t = 0  # this measurement's, in words
-    entry: cython.uint
+    time: cython.ulonglong = stream[_T1]
+    point: cython.Py_ssize_t = stream[_PREVIOUS]  # of the previous measurement
+    own: cython.Py_ssize_t  # of this measurement
+    history: cython.Py_ssize_t  # the same in words
+    cell: cython.ulonglong
+    word: cython.ulonglong
     code: cython.Py_ssize_t
     extra: cython.Py_ssize_t
     half: cython.Py_ssize_t
-    nibble: cython.uint
-    x: cython.ulonglong
+    at: cython.Py_ssize_t
+    here: cython.p_uchar
+    one: cython.ulonglong = 1
     byte: cython.ulonglong
     shift: cython.Py_ssize_t
     room: cython.Py_ssize_t
+    x: cython.ulonglong
     number: cython.uint
     value: cython.uint
 
     while True:
+        window = window << (spent & 24) & 0xFF0000
+        position += spent >> 3
+        spent &= 7
         if position >= length:
             if position > length:
                 return _TRUNCATED
-            if bits == 0 and least == 0:
+            if spent == 7 and least == 1:
                 break
 
-        entry = _WORD[model[coder + _MODE] << 8 | ((current << 8 | data[position]) >> bits & 0xFF)]
-        bits -= entry >> 8
-        if bits < 0:
-            bits += 8
-            current = data[position]
-            position += 1
-        code = entry & 0xFF
-        if code >= 32:
-            code = model[coder + _SHORT - 32 + code]
-
-        model[coder + code] += 1
-        model[coder + _LEFT] -= 1
-        if model[coder + _LEFT] == 0:
-            _adapt(model, coder)
+        byte = data[position]
+        window |= byte << 8 | data[position + 1]
+        cell = cells[point + _CODER]
+        word = _WORD[window >> (13 - spent) & 0x3FC | cell >> 8 & 3]
+        spent += word >> 16 & 0xFF
+        if word >> 24:
+            word = cell >> (word >> 24)
+        code = word & 0xFF
+        extra = word >> 8 & 0xFF
+        counts[8 * point + code] += 1
+        cell -= 1
+        if cell & 0xFF == 0:
+            cell = _adapt(point, cell, counts, words)
+        cells[point + _CODER] = cell
         if code < least:
+            if code == 0 and least == 1:
+                position += spent >> 3
+                break
             return _OUT_OF_ORDER
-        if code == 0:
-            break
         if produced == count:
             return _TOO_MANY
 
         x = 0
-        extra = _EXTRA[code]
         if extra >= 128:
+            at = position + (spent >> 3)
             shift = 0
             room = (extra & 127) >> 3
             while True:
-                byte = data[position]
+                byte = data[at]
+                at += 1
                 position += 1
                 if room == 0 or byte < 128:
                     x |= byte << shift
@@ -339,80 +349,71 @@ def _decode(
         elif extra:
             # an XOR field: 4 bits if its width is not a multiple of 8, then bytes. Branches on the width would miss
             half = extra & 4
-            bits -= half
-            nibble = (current << 8 | data[position]) >> (bits + 8) & ((1 << half) - 1)
-            if bits < 0:
-                bits += 8
-                current = data[position]
-                position += 1
-            byte = data[position + 3]
-            x = data[position] | data[position + 1] << 8 | data[position + 2] << 16 | byte << 24
-            x = (x & ((one << (extra & 56)) - 1)) << half | nibble
+            spent += half
+            at = position + (spent >> 3)
+            here = cython.address(data[at]) if cython.compiled else data[at:]
+            number = here[3]
+            x = number << 24 | here[2] << 16 | here[1] << 8 | here[0]
+            x = (x << 4 | window >> (23 - spent) & 15) >> (4 - half) & ((one << extra) - 1)
             position += extra >> 3
 
-        if code >= 20:
-            number = words[point + _NEXT]
-            if least < 20:
-                row = slots[number] if number < slot_count else _UNNAMED
-                if row <= _UNSEEN:
-                    if row == _UNNAMED:
-                        return _NO_SIGNAL
-                    row = _new_row(number + 1, stream, words, model)
-                    slots[number] = row
-                own = row * 16
-            value = words[own + _V1]
-            if code > 20:
-                if code == 21:
-                    value = words[own + _V2]
-                else:
-                    if code == 22:
-                        value = words[own + _V3]
-                    elif code == 23:
-                        value = 0
-                    else:
-                        value ^= x
-                    words[own + _V3] = words[own + _V2]
-                words[own + _V2] = words[own + _V1]
-                words[own + _V1] = value
-            index[produced] = number
-            ticks[produced] = stream[_T1]
-            flags[produced] = words[own + _F1]
-            values[produced] = value
-            produced += 1
-            point = own
-            coder = own * 4
-            least = 0
-        elif code >= 18:
-            number = words[point + _NEXT]
-            row = slots[number] if number < slot_count else _UNNAMED
-            if row <= _UNSEEN:
-                if row == _UNNAMED:
+        if code >= 18:
+            number = words[2 * point + _NEXT]
+            own = slots[number]
+            if own <= _UNSEEN:
+                if own == _UNNAMED:
                     return _NO_SIGNAL
-                row = _new_row(number + 1, stream, words, model)
-                slots[number] = row
-            own = row * 16
-            number = words[own + _F2] if code == 18 else x & _MASK_32
-            words[own + _F2] = words[own + _F1]
-            words[own + _F1] = number
-            least = 20
+                own = _new_point(number + 1, stream, words, cells)
+                slots[number] = own
+            history = 2 * own
+            if code >= 20:
+                value = words[history + _V1]
+                if code > 20:
+                    if code == 21:
+                        value = words[history + _V2]
+                    else:
+                        if code == 22:
+                            value = words[history + _V3]
+                        elif code == 23:
+                            value = 0
+                        else:
+                            value ^= x
+                        words[history + _V3] = words[history + _V2]
+                    words[history + _V2] = words[history + _V1]
+                    words[history + _V1] = value
+                index[produced] = number
+                ticks[produced] = time
+                flags[produced] = words[history + _F1]
+                values[produced] = value
+                produced += 1
+                point = own
+                least = 1
+            else:
+                value = words[history + _F2] if code == 18 else x & _MASK_32
+                words[history + _F2] = words[history + _F1]
+                words[history + _F1] = value
+                least = 20
         elif code >= 8:
             if code == 16:
                 time = stream[_T2]
             elif code == 17:
-                time = stream[_T1] ^ x
+                time ^= x
             elif code < 12:
-                time = (stream[_T1] + stream[_D1 + code - 8]) & _MASK_64
+                time = (time + stream[_D1 + code - 8]) & _MASK_64
             else:
-                time = (stream[_T1] - stream[_D1 + code - 12]) & _MASK_64
+                time = (time - stream[_D1 + code - 12]) & _MASK_64
             _learn_step(stream, time)
             least = 18
         else:
-            words[point + _NEXT] ^= x
+            number = words[2 * point + _NEXT] ^ x
+            if number >= slot_count:
+                return _NO_SIGNAL
+            words[2 * point + _NEXT] = number
             least = 8
 
     if position > length:
         return _TRUNCATED
-    stream[_PREVIOUS] = point >> 4
+    stream[_PREVIOUS] = point
     return 0 if produced == count else _TOO_FEW
 
 
@@ -430,119 +431,112 @@ def _encode(
     size: cython.Py_ssize_t,
     stream: cython.p_ulonglong,
     slots: cython.p_int,
+    counts: cython.p_uchar,
     words: cython.p_uint,
-    model: cython.p_uchar,
+    cells: cython.p_ulonglong,
 ) -> cython.Py_ssize_t:
     if stream[_ROWS] == 0:
-        _begin(stream, words, model)
+        _begin(stream, words, cells)
     position: cython.Py_ssize_t = 0
-    reserved: cython.Py_ssize_t = 0  # where the bit byte in use goes, while there are bits in it
-    cache: cython.uint = 0  # its bits, low, behind others that are written already
-    bits: cython.Py_ssize_t = 0
-    row: cython.Py_ssize_t = stream[_PREVIOUS]
-    point: cython.Py_ssize_t = row * 16  # the previous measurement's, in words and in bytes
-    coder: cython.Py_ssize_t = row * 64
-    own: cython.Py_ssize_t  # this measurement's, in words
+    last: cython.Py_ssize_t = size - _MARGIN  # where a measurement may still begin
+    window: cython.ulonglong = 0  # 24 bits: the bit byte in use, and the two bytes that may be the next ones
+    spent: cython.Py_ssize_t = 7  # how many bits of the first have been written, less one
+    reserved: cython.Py_ssize_t = 0  # where it goes
+    taken: cython.Py_ssize_t
+    item: cython.Py_ssize_t = start
+    point: cython.Py_ssize_t = stream[_PREVIOUS]  # of the previous measurement
+    own: cython.Py_ssize_t = 0  # of this measurement
+    history: cython.Py_ssize_t  # the same in words
     number: cython.uint
     time: cython.ulonglong
     state: cython.uint
     value: cython.uint
-    code: cython.Py_ssize_t
-    word: cython.uint
+    x: cython.ulonglong
+    code: cython.Py_ssize_t = 20
+    cell: cython.ulonglong
+    word: cython.ulonglong
     width: cython.Py_ssize_t
     extra: cython.Py_ssize_t
     half: cython.Py_ssize_t
-    x: cython.ulonglong
     room: cython.Py_ssize_t
-    item: cython.Py_ssize_t = start
-    fresh: cython.bint = True
-    ended: cython.bint = False
 
     while True:
-        if fresh:
-            fresh = False
-            ended = item == stop or size - position < _MARGIN
-            if ended:
-                if bits == 0:
-                    break
-            else:
-                number = index[item]
-                time = ticks[item]
-                state = flags[item]
-                value = values[item]
-                row = slots[number]
-                if row == _UNSEEN:
-                    row = _new_row(number + 1, stream, words, model)
-                    slots[number] = row
-                own = row * 16
-
         # each branch changes the history, so that the next turn finds nothing to do there and goes on
         x = 0
-        if ended:
+        if code >= 20 and (item == stop or position > last):
+            if spent == 7:
+                break
             code = 0
-        elif number != words[point + _NEXT]:
-            x = number ^ words[point + _NEXT]
-            words[point + _NEXT] = number
-            code = _nibbles(x)
-            if code == 8:
-                code = 7
-        elif time != stream[_T1]:
-            code = _time_code(stream, time)
-            x = time ^ stream[_T1]
-            _learn_step(stream, time)
-        elif state != words[own + _F1]:
-            code = 18 if state == words[own + _F2] else 19
-            x = state
-            words[own + _F2] = words[own + _F1]
-            words[own + _F1] = state
         else:
-            fresh = True
-            item += 1
-            if value == words[own + _V1]:
-                code = 20
+            number = index[item]
+            time = ticks[item]
+            if number != words[2 * point + _NEXT]:
+                x = number ^ words[2 * point + _NEXT]
+                words[2 * point + _NEXT] = number
+                code = _nibbles(x)
+                if code == 8:
+                    code = 7
+            elif time != stream[_T1]:
+                code = _time_code(stream, time)
+                x = time ^ stream[_T1]
+                _learn_step(stream, time)
             else:
-                if value == words[own + _V2]:
-                    code = 21
+                own = slots[number]
+                if own == _UNSEEN:
+                    own = _new_point(number + 1, stream, words, cells)
+                    slots[number] = own
+                history = 2 * own
+                state = flags[item]
+                value = values[item]
+                if state != words[history + _F1]:
+                    code = 18 if state == words[history + _F2] else 19
+                    x = state
+                    words[history + _F2] = words[history + _F1]
+                    words[history + _F1] = state
+                elif value == words[history + _V1]:
+                    code = 20
                 else:
-                    if value == words[own + _V3]:
-                        code = 22
-                    elif value == 0:
-                        code = 23
+                    if value == words[history + _V2]:
+                        code = 21
                     else:
-                        x = value ^ words[own + _V1]
-                        code = 23 + _nibbles(x)
-                    words[own + _V3] = words[own + _V2]
-                words[own + _V2] = words[own + _V1]
-                words[own + _V1] = value
+                        if value == words[history + _V3]:
+                            code = 22
+                        elif value == 0:
+                            code = 23
+                        else:
+                            x = value ^ words[history + _V1]
+                            code = 23 + _nibbles(x)
+                        words[history + _V3] = words[history + _V2]
+                    words[history + _V2] = words[history + _V1]
+                    words[history + _V1] = value
 
+        cell = cells[point + _CODER]
+        width = (code == (cell >> 16 & 0xFF)) + 2 * (code == (cell >> 32 & 0xFF)) + 3 * (code == (cell >> 48 & 0xFF))
         word = 1
-        if code == model[coder + _SHORT]:
-            width = 1
-        elif code == model[coder + _SHORT + 1]:
-            width = 2
-        elif code == model[coder + _SHORT + 2]:
-            width = 3
-        else:
+        if width == 0:
+            width = 5 + (cell >> 8 & 3)
             word = code
-            width = 5 + model[coder + _MODE]
-        model[coder + code] += 1
-        model[coder + _LEFT] -= 1
-        if model[coder + _LEFT] == 0:
-            _adapt(model, coder)
+        counts[8 * point + code] += 1
+        cell -= 1
+        if cell & 0xFF == 0:
+            cell = _adapt(point, cell, counts, words)
+        cells[point + _CODER] = cell
 
         extra = _EXTRA[code]
-        half = extra & 4
-        if bits == 0:
-            reserved = position
-            position += 1
-        bits += width + half
-        cache = (cache << (width + half) | word << half | x & ((1 << half) - 1)) & 0xF_FFFF
-        while bits >= 8:
-            bits -= 8
-            out[reserved] = cache >> bits & 0xFF
-            if bits > 0:
-                reserved = position
-                position += 1
+        if extra:
+            half = extra & 4
+            width += half
+            word = (word << 4 | x & 15) >> (4 - half)
+            x >>= half
+        spent += width
+        window |= word << (23 - spent)
+        out[reserved] = window >> 16
+        out[position] = window >> 8 & 0xFF
+        taken = spent >> 3
+        reserved += (position + taken - 1 - reserved) & -(taken + 1 >> 1)  # if any was taken; a branch would miss
+        position += taken
+        window = window << (spent & 24) & 0xFF0000
+        spent &= 7
 
         if extra >= 128:
             room = (extra & 127) >> 3
@@ -554,49 +548,44 @@ def _encode(
             out[position] = x
             position += 1
         elif extra:
-            x >>= half
             out[position] = x & 0xFF
             out[position + 1] = x >> 8 & 0xFF
             out[position + 2] = x >> 16 & 0xFF
             out[position + 3] = x >> 24 & 0xFF
             position += extra >> 3
-
-        if fresh:
+        if code >= 20:
+            item += 1
             point = own
-            coder = own * 4
-        elif ended:
+        elif code == 0:
             break
 
-    if bits > 0:
-        out[reserved] = cache << (8 - bits) & 0xFF
-    stream[_PREVIOUS] = point >> 4
+    out[reserved] = window >> 16
+    stream[_PREVIOUS] = point
     stream[_LENGTH] = position
     return item
 
 
 def decode(
-    data: memoryview,
+    data: bytes,
     length: int,
     count: int,
     stream: memoryview,
     slots: memoryview,
-    words: memoryview,
-    model: memoryview,
-    index: memoryview,
-    ticks: memoryview,
-    flags: memoryview,
-    values: memoryview,
+    rows: memoryview,
+    index: NDArray[np.int32],
+    ticks: NDArray[np.uint64],
+    flags: NDArray[np.uint32],
+    values: NDArray[np.uint32],
 ) -> int:
     """Decode one block.
 
     Args:
-        data: the block, with `SLACK` more bytes behind it; writable memory of bytes.
+        data: the block, with `SLACK` more bytes behind it.
         length: bytes of the block.
         count: measurements that it must hold.
         stream: state of the stream, uint64; changed.
-        slots: row by signal index, int32; changed.
-        words: rows, uint32, with room for every point that may turn up; changed.
-        model: the same memory as uint8.
+        slots: points by signal index, int32, and `UNNAMED` at the end; changed.
+        rows: points, uint8, with room for every one that may turn up; changed.
         index: signal indexes to fill in, int32; all columns have `count` items.
         ticks: times to fill in, uint64.
         flags: flags to fill in, uint32.
@@ -606,49 +595,53 @@ def decode(
         0 when all is well, else what is wrong, of `FAULTS`; the state is of no use then.
     """
     if cython.compiled:
-        data_view = cython.declare("unsigned char[::1]", data)
+        data_view = cython.declare("const unsigned char[::1]", data)
         stream_view = cython.declare("unsigned long long[::1]", stream)
         slots_view = cython.declare("int[::1]", slots)
-        words_view = cython.declare("unsigned int[::1]", words)
-        model_view = cython.declare("unsigned char[::1]", model)
+        rows_view = cython.declare("unsigned char[::1]", rows)
         index_view = cython.declare("int[::1]", index)
         ticks_view = cython.declare("unsigned long long[::1]", ticks)
         flags_view = cython.declare("unsigned int[::1]", flags)
         values_view = cython.declare("unsigned int[::1]", values)
-        result = cython.declare(cython.Py_ssize_t, 0)
+        counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
         size = cython.declare(cython.Py_ssize_t, length)
         records = cython.declare(cython.Py_ssize_t, count)
         slot_count = cython.declare(cython.Py_ssize_t, len(slots))
+        fault = cython.declare(cython.Py_ssize_t, 0)
         with cython.nogil:
-            result = _decode(
-                cython.address(data_view[0]),
+            fault = _decode(
+                cython.cast(cython.p_uchar, cython.address(data_view[0])),
                 size,
                 records,
                 cython.address(stream_view[0]),
                 cython.address(slots_view[0]),
                 slot_count,
-                cython.address(words_view[0]),
-                cython.address(model_view[0]),
+                counts,
+                cython.cast(cython.p_uint, counts),
+                cython.cast(cython.p_ulonglong, counts),
                 cython.address(index_view[0]),
                 cython.address(ticks_view[0]),
                 cython.address(flags_view[0]),
                 cython.address(values_view[0]),
             )
-        return result
-    return _decode(data, length, count, stream, slots, len(slots), words, model, index, ticks, flags, values)
+    else:
+        fault = _decode(
+            memoryview(data), length, count, stream, slots, len(slots), rows, rows.cast("I"), rows.cast("Q"),
+            index.data, ticks.data, flags.data, values.data,
+        )  # fmt: skip
+    return fault
 
 
 def encode(
-    index: memoryview,
-    ticks: memoryview,
-    flags: memoryview,
-    values: memoryview,
+    index: NDArray[np.int32],
+    ticks: NDArray[np.uint64],
+    flags: NDArray[np.uint32],
+    values: NDArray[np.uint32],
     start: int,
     out: memoryview,
     stream: memoryview,
     slots: memoryview,
-    words: memoryview,
-    model: memoryview,
+    rows: memoryview,
 ) -> int:
     """Encode one block: measurements from `start` on, until all are in or fewer than `MARGIN` bytes are left.
 
@@ -660,9 +653,8 @@ def encode(
         start: the first measurement that goes in.
         out: memory for the block, uint8.
         stream: state of the stream, uint64; changed. The length of the block is in `stream[LENGTH]`.
-        slots: row by signal index, int32; changed.
-        words: rows, uint32, with room for every point that may turn up; changed.
-        model: the same memory as uint8.
+        slots: points by signal index, int32; changed.
+        rows: points, uint8, with room for every one that may turn up; changed.
 
     Returns:
         The first measurement that did not go in.
@@ -675,14 +667,14 @@ def encode(
         out_view = cython.declare("unsigned char[::1]", out)
         stream_view = cython.declare("unsigned long long[::1]", stream)
         slots_view = cython.declare("int[::1]", slots)
-        words_view = cython.declare("unsigned int[::1]", words)
-        model_view = cython.declare("unsigned char[::1]", model)
+        rows_view = cython.declare("unsigned char[::1]", rows)
+        counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
         first = cython.declare(cython.Py_ssize_t, start)
         stop = cython.declare(cython.Py_ssize_t, len(index))
         size = cython.declare(cython.Py_ssize_t, len(out))
-        result = cython.declare(cython.Py_ssize_t, 0)
+        done = cython.declare(cython.Py_ssize_t, 0)
         with cython.nogil:
-            result = _encode(
+            done = _encode(
                 cython.cast(cython.p_int, cython.address(index_view[0])),
                 cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
                 cython.cast(cython.p_uint, cython.address(flags_view[0])),
@@ -693,8 +685,13 @@ def encode(
                 size,
                 cython.address(stream_view[0]),
                 cython.address(slots_view[0]),
-                cython.address(words_view[0]),
-                cython.address(model_view[0]),
+                counts,
+                cython.cast(cython.p_uint, counts),
+                cython.cast(cython.p_ulonglong, counts),
             )
-        return result
-    return _encode(index, ticks, flags, values, start, len(index), out, len(out), stream, slots, words, model)
+    else:
+        done = _encode(
+            index.data, ticks.data, flags.data, values.data, start, len(index), out, len(out),
+            stream, slots, rows, rows.cast("I"), rows.cast("Q"),
+        )  # fmt: skip
+    return done

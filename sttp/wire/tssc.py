@@ -50,6 +50,9 @@ TSSC_PAYLOAD: Final = construct.Struct(
 
 _HEADER: Final = struct.Struct(">BH")
 _LAST_SEQUENCE: Final = 65_535
+_NEGATIVE: Final = 2**31
+"""From here on an index is negative, when it is taken as unsigned."""
+_SLACK: Final = bytes(_tssc.SLACK)
 
 
 class TsscError(MessageError):
@@ -113,29 +116,27 @@ def _following(sequence: int) -> int:
 
 
 class _Points:
-    """Memory of one stream: what `_tssc` calls `stream`, `slots`, `words` and `model`.
+    """Memory of one stream: what `_tssc` calls `stream`, `slots` and `rows`.
 
     A point takes 64 bytes when it turns up, whatever its signal index; every index takes 4.
     """
 
-    __slots__ = ("model", "rows", "slots", "stream", "words")
+    __slots__ = ("rows", "slots", "stream")
 
     def __init__(self, slots: NDArray[np.int32]) -> None:
-        self.stream = np.zeros(_tssc.STREAM_CELLS, np.uint64).data
+        self.stream = np.zeros(_tssc.STREAM_NUMBERS, np.uint64).data
         self.slots = slots.data
-        self.rows = 0
-        self.words = self.model = memoryview(b"")
+        self.rows = memoryview(b"")
 
     def reserve(self, points: int) -> None:
         """Make room for `points` points that are new, or as many as there are signal indexes."""
         most = 1 + len(self.slots)
         needed = min(max(self.stream[_tssc.ROWS], 1) + points, most)
-        if needed > self.rows:
-            self.rows = max(needed, min(2 * self.rows, most))
-            words = np.zeros(self.rows * _tssc.ROW_WORDS, np.uint32)
-            words[: len(self.words)] = self.words
-            self.words = words.data
-            self.model = words.view(np.uint8).data
+        there = len(self.rows) // _tssc.ROW_BYTES
+        if needed > there:
+            rows = np.zeros(max(needed, min(2 * there, most)) * _tssc.ROW_BYTES, np.uint8)
+            rows[: len(self.rows)] = self.rows
+            self.rows = rows.data
 
 
 class TsscEncoder:
@@ -169,21 +170,25 @@ class TsscEncoder:
         Raises:
             UsageError: a signal index is negative; nothing was encoded.
         """
-        stop = len(columns.signal_index)
+        index = np.ascontiguousarray(columns.signal_index, np.int32)
+        stop = len(index)
         if not stop:
             return []
-        if columns.signal_index.min() < 0:
-            raise UsageError(f"signal index {columns.signal_index.min()} is negative")
+        highest = int(np.maximum.reduce(index.view(np.uint32)))
+        if highest >= _NEGATIVE:
+            raise UsageError(f"signal index {index.min()} is negative")
         points = self._points
-        self._number_up_to(int(columns.signal_index.max()))
+        self._number_up_to(highest)
         points.reserve(stop)
-        index, ticks, flags, values = _memory(columns)
+        ticks = np.ascontiguousarray(columns.ticks, np.int64).view(np.uint64)
+        flags = np.ascontiguousarray(columns.flags, np.uint32)
+        bits = np.ascontiguousarray(columns.value, np.float32).view(np.uint32)
         blocks = []
         start = 0
         while start < stop:
             end = _tssc.encode(
-                index, ticks, flags, values, start, self._block,
-                points.stream, points.slots, points.words, points.model,
+                index, ticks, flags, bits, start, self._block,
+                points.stream, points.slots, points.rows,
             )  # fmt: skip
             block = bytes(self._block[: points.stream[_tssc.LENGTH]])
             blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
@@ -214,7 +219,8 @@ class TsscDecoder:
     __slots__ = ("_expected", "_limits", "_points", "_slots")
 
     def __init__(self, *, signal_indexes: NDArray[np.bool_], limits: Limits = DEFAULT_LIMITS) -> None:
-        self._slots = np.where(signal_indexes, np.int32(_tssc.UNSEEN), np.int32(_tssc.UNNAMED))
+        self._slots = np.full(len(signal_indexes) + 1, _tssc.UNNAMED, np.int32)
+        self._slots[:-1][signal_indexes] = _tssc.UNSEEN
         self._limits = limits
         self._expected = 0
         self._points = _Points(self._slots)
@@ -281,28 +287,14 @@ class TsscDecoder:
             raise TsscError(f"a TSSC block of {len(block)} bytes cannot hold {count} measurements", clause="6.4")
         points = self._points
         points.reserve(count)
-        data = bytearray(len(block) + _tssc.SLACK)
-        data[: len(block)] = block
-        columns = Columns(
-            np.empty(count, np.int32),
-            np.empty(count, np.int64),
-            np.empty(count, np.uint32),
-            np.empty(count, np.float32),
-        )
+        index = np.empty(count, np.int32)
+        ticks = np.empty(count, np.uint64)
+        flags = np.empty(count, np.uint32)
+        bits = np.empty(count, np.uint32)
         fault = _tssc.decode(
-            memoryview(data), len(block), count, points.stream, points.slots, points.words, points.model,
-            *_memory(columns),
+            b"".join((block, _SLACK)), len(block), count, points.stream, points.slots, points.rows,
+            index, ticks, flags, bits,
         )  # fmt: skip
         if fault:
             raise TsscError(f"a TSSC block of {len(block)} bytes {_tssc.FAULTS[fault]}", clause="6.4")
-        return columns
-
-
-def _memory(columns: Columns) -> tuple[memoryview, memoryview, memoryview, memoryview]:
-    """The columns as `_tssc` takes them: times and values as bits."""
-    return (
-        np.ascontiguousarray(columns.signal_index, np.int32).data,
-        np.ascontiguousarray(columns.ticks, np.int64).view(np.uint64).data,
-        np.ascontiguousarray(columns.flags, np.uint32).data,
-        np.ascontiguousarray(columns.value, np.float32).view(np.uint32).data,
-    )
+        return Columns(index, ticks.view(np.int64), flags, bits.view(np.float32))
