@@ -229,9 +229,7 @@ class SubscriberSession(Session[SubscriberEvent]):
         if not self._proved:
             self._check_first(len(frame), frame)
             if frame[0] in _COMMANDS:
-                raise ProtocolError(
-                    "the other end speaks as a subscriber too; one of the two must publish", clause="9.1"
-                )
+                raise ProtocolError("the other end is a subscriber too; one of the two must publish", clause="9.1")
         for response in read_responses(frame, config.modes, config.limits, config.tolerances, self._cipher):
             self._receive_response(response)
             if self.ended:
