@@ -35,7 +35,7 @@ FIRST_RESPONSES = {
         "ended inside a frame", struct.pack(">IBBI", 2**27, 0x80, 0x01, 2**27 - 6) + b"<x>", eof=True
     ),
     "empty frames first": goes_on(bytes(4 * 1000), responses.NoOP()),
-    "what a subscriber says": ends("the other end is a subscriber too", command(0x06, b"\xe0\0\2\x62")),
+    "what a subscriber says": ends("a subscriber too", command(0x06, b"\xe0\0\2\x62")),
     "a response that is cut off": ends(
         r"a response of 5 bytes, where 6 .*\(wire.md 1.3\)", write_frame(b"\x80\x06\0\0\0")
     ),
