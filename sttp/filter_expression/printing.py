@@ -128,11 +128,11 @@ def _literal(value_type: ValueType, value: Value | None) -> str:
             return f"{{{value}}}"
         case ValueType.DATE_TIME:
             assert isinstance(value, int)
-            return f"#{text_of_date(value)}#"
+            return f"#{text_of_date(value).replace('T', ' ')}#"  # a sign and a date with T would read as a key
         case ValueType.DECIMAL:
             assert isinstance(value, Decimal)
             text = f"{value:f}"
-            return text if "." in text else f"{text}."  # the point makes it a Decimal
+            return text.rstrip("0") if "." in text else f"{text}."  # the point makes it a Decimal
         case ValueType.DOUBLE:
             return _double(float(value))  # type: ignore[arg-type]
     return str(value)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sttp.errors import FilterError
@@ -121,11 +121,13 @@ statements: st.SearchStrategy[Any] = st.one_of(
 
 
 @given(st.lists(statements, max_size=4))
+@example([Condition(Prefix(Operator.MINUS, Literal(ValueType.DATE_TIME, 0)))])
 def test_statements_that_are_written_read_as_the_same(written: list[Any]) -> None:
     assert list(parse(write(written))) == written
 
 
 @given(expressions)
+@example(Literal(ValueType.DECIMAL, Decimal("1000000000000000000000000000000.0000")))  # one digit more than fit
 def test_no_parentheses_are_written_in_vain(expression: Expression) -> None:
     text = write_expression(expression)
     assert parse_expression(text) == expression
@@ -155,8 +157,8 @@ def test_whatever_can_be_read_can_be_written(text: str) -> None:
         ("len ( x )", "LEN(x)"),
         ("x like binary 'a%' or y not in (1,2)", "x LIKE BINARY 'a%' OR y NOT IN (1, 2)"),
         ("x is not null", "x IS NOT NULL"),
-        ("1.50 + 0x10 + 1e3", "1.50 + 16 + 1000.0E0"),
-        ("#2024-01-02 03:04# = When", "#2024-01-02T03:04:00# = When"),
+        ("1.50 + 0x10 + 1e3", "1.5 + 16 + 1000.0E0"),
+        ("#2024-01-02 03:04# = When", "#2024-01-02 03:04:00# = When"),
         ("filter top -1 T where True order by === a, b desc", "FILTER T WHERE True ORDER BY BINARY a, b DESC"),
         ("ppa:1;\"T\";{11111111222243338444555555555555}", 'ppa:1; "T"; 11111111-2222-4333-8444-555555555555'),
         ("({11111111222243338444555555555555})", "({11111111-2222-4333-8444-555555555555})"),
