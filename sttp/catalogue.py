@@ -18,7 +18,7 @@ __all__ = ["Catalogue"]
 OWNERSHIP: Final = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTERNAL_METADATA
 
 SMALL: Final = 1_000
-"""Signals up to which a document is made on the spot; that takes a few milliseconds."""
+"""Signals up to which what is sent about them is made on the spot; that takes a few milliseconds."""
 
 
 class Catalogue:
@@ -35,6 +35,7 @@ class Catalogue:
         check_keys(metadata.signals.keys)
         self.metadata = metadata
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
+        self._making = asyncio.Lock()  # so that those who come together wait for one document
 
     def select(self, filter_expression: str) -> SignalTable:
         """The signals that a Subscribe asks for, numbered from 0 (wire.md 4.4).
@@ -59,9 +60,10 @@ class Catalogue:
         owned, compress = modes.flags & OWNERSHIP, modes.compress_metadata
         if filter_expression.strip():
             return await self._make(filter_expression, owned, compress)
-        document = self._whole.get((owned, compress))
-        if document is None:
-            document = self._whole[owned, compress] = await self._make("", owned, compress)
+        async with self._making:
+            document = self._whole.get((owned, compress))
+            if document is None:
+                document = self._whole[owned, compress] = await self._make("", owned, compress)
         return document
 
     async def _make(self, filter_expression: str, owned: ModeFlags, compress: bool) -> bytes:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from sttp.catalogue import Catalogue
+from sttp.catalogue import SMALL, Catalogue
 from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
@@ -36,7 +36,7 @@ from sttp.session.events import (
 from sttp.session.publisher import PublisherSession
 from sttp.statistics import Tally
 from sttp.transport.links import Link
-from sttp.wire.signal_index_cache import SignalIndexCache
+from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = ["Feed"]
@@ -89,6 +89,9 @@ class Feed:
         self._connection: Connection[PublisherEvent] = Connection(
             link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
         )
+        # signals are selected in other threads, for one subscription or handover at a time
+        self._selecting = asyncio.Lock()
+        self._outdated = asyncio.Event()
         self._routes: dict[int, _Route] = {}
         self._offered = SignalTable.of(())
         # what is left of a batch that is too large to be encoded at one go
@@ -106,11 +109,14 @@ class Feed:
 
     async def run(self) -> STTPError | None:
         """Serve the subscriber until it is gone; return why."""
-        try:
-            return await self._connection.run()
-        finally:
-            self._queue.close()
-            self._queue.clear()
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(self._follow())
+            try:
+                return await self._connection.run()
+            finally:
+                following.cancel()
+                self._queue.close()
+                self._queue.clear()
 
     def close(self) -> None:
         """End the session in order; `run` returns soon."""
@@ -123,16 +129,15 @@ class Feed:
         self._connection.wake()
 
     def follow(self) -> None:
-        """Tell the subscriber that the catalogue has changed, and hand its subscription over to what it selects now."""
+        """Tell the subscriber that the catalogue has changed; its subscription is then handed over to what it selects.
+
+        That happens a little later, because selecting takes a while.
+        """
         if self._session.ended or self._session.modes is None:
             return
         self._session.send_configuration_changed()
-        if self._session.phase in (Phase.OFFERED, Phase.STREAMING):
-            signals = self._reselect()
-            if signals != self._offered:
-                _log.info("%s: handed over to %d signals", self.peer, len(signals))
-                self._session.change_signals(self._cache(signals))
         self._connection.wake()
+        self._outdated.set()
 
     @property
     def session(self) -> PublisherSession:
@@ -242,14 +247,17 @@ class Feed:
         if options.start_time is not None or options.stop_time is not None:
             self._refuse_subscription("This publisher has no archive: it cannot serve a time in the past.")
             return
-        try:
-            signals = await self._select(options.filter_expression)
-        except FilterError as error:
-            self._refuse_subscription(str(error))
-        else:
-            _log.info("%s: subscribed to %d signals", self.peer, len(signals))
-            self._filter_expression = options.filter_expression
-            self._session.accept_subscription(self._cache(signals))
+        async with self._selecting:
+            try:
+                signals = await self._select(options.filter_expression)
+                cache, image = await self._write_cache(signals)
+            except FilterError as error:
+                self._refuse_subscription(str(error))
+            else:
+                _log.info("%s: subscribed to %d signals", self.peer, len(signals))
+                self._filter_expression = options.filter_expression
+                self._offered = signals
+                self._session.accept_subscription(cache, image=image)
 
     async def _select(self, filter_expression: str) -> SignalTable:
         while True:
@@ -259,24 +267,52 @@ class Feed:
             if catalogue is self._catalogue():  # and has not changed meanwhile
                 return signals
 
+    async def _write_cache(self, signals: SignalTable) -> tuple[SignalIndexCache, bytes]:
+        cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals)
+        modes = self._session.modes or OperationalModes()
+        if len(signals) <= SMALL:
+            return cache, write_signal_index_cache(cache, modes)
+        return cache, await asyncio.to_thread(write_signal_index_cache, cache, modes)
+
     def _refuse_subscription(self, reason: str) -> None:
         _log.info("%s: subscription refused: %s", self.peer, reason)
         self._session.refuse_subscription(reason)
 
-    def _cache(self, signals: SignalTable) -> SignalIndexCache:
-        self._offered = signals
-        return SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals)
+    # --- following the catalogue
 
-    def _reselect(self) -> SignalTable:
-        """What the subscription selects from the catalogue as it is now."""
-        catalogue = self._catalogue()
+    async def _follow(self) -> None:
+        while True:
+            await self._outdated.wait()
+            self._outdated.clear()
+            async with self._selecting:
+                if self._subscribed:
+                    await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Hand the subscription over to what it selects from the catalogue as it is now."""
+        signals = await self._reselect()
+        if signals == self._offered:
+            return
+        cache, image = await self._write_cache(signals)
+        if self._subscribed:
+            _log.info("%s: handed over to %d signals", self.peer, len(signals))
+            self._offered = signals
+            self._session.change_signals(cache, image=image)
+            self._connection.wake()
+
+    @property
+    def _subscribed(self) -> bool:
+        return not self._session.ended and self._session.phase in (Phase.OFFERED, Phase.STREAMING)
+
+    async def _reselect(self) -> SignalTable:
         try:
-            return catalogue.select(self._filter_expression)
+            return await self._select(self._filter_expression)
         except FilterError as error:
             # it names something that is gone: what it had keeps coming, as far as it is still there
             _log.warning("%s: its subscription cannot be followed: %s", self.peer, error)
-            there = self._offered.route_to(catalogue.metadata.signals)
-            return catalogue.metadata.signals.select(there[there >= 0].astype(np.intp))
+            ours = self._catalogue().metadata.signals
+            there = self._offered.route_to(ours)
+            return ours.select(there[there >= 0].astype(np.intp))
 
 
 class _Route:

@@ -276,7 +276,7 @@ class Intake:
 
     def _name(self, signals: SignalTable) -> SignalTable:
         """Remember what the signals are called. Two caches can be in use at once, not more."""
-        named = signals.with_tags(self._metadata.tags)
+        named = signals.with_tags_of(self._metadata.known_signals)
         self._named = [*self._named[-1:], (signals, named)]
         return named
 

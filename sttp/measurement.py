@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -149,23 +149,33 @@ class SignalTable:
         route = np.full(len(self), -1, np.int32)
         if not len(other):
             return route
-        # as fixed-width texts NumPy can order them; a hole is all zeros and must match nothing
-        theirs = other.ids.view("S16").ravel()
-        ours = self.ids.view("S16").ravel()
-        order = np.argsort(theirs, kind="stable")
-        found = order[np.minimum(np.searchsorted(theirs, ours, sorter=order), len(theirs) - 1)]
-        matches = (theirs[found] == ours) & self.present
+        # as integers NumPy orders them ten times faster; where two have the same one, as fixed-width texts
+        ours, theirs = _mixed(self.ids), _mixed(other.ids)
+        order = np.argsort(theirs)
+        ordered = theirs[order]
+        if (ordered[1:] == ordered[:-1]).any():
+            ours, theirs = self.ids.view("S16").ravel(), other.ids.view("S16").ravel()
+            order = np.argsort(theirs, kind="stable")
+            ordered = theirs[order]
+        found = order[np.minimum(np.searchsorted(ordered, ours), len(theirs) - 1)]
+        # a hole is all zeros and must match nothing
+        matches = (self.ids.view(np.uint64) == other.ids.view(np.uint64)[found]).all(axis=1) & self.present
         route[matches] = found[matches]
         return route
 
-    def with_tags(self, tags: Mapping[UUID, str]) -> SignalTable:
-        """The same signals with point tags, looked up by signal ID; a signal without entry has none."""
-        if not tags:
-            return SignalTable(self.ids, self.keys, ("",) * len(self))
-        found = [""] * len(self)
-        for index in np.flatnonzero(self.present).tolist():
-            found[index] = tags.get(UUID(bytes=self.ids[index].tobytes()), "")
-        return SignalTable(self.ids, self.keys, tuple(found))
+    def with_tags_of(self, other: SignalTable) -> SignalTable:
+        """The same signals with the point tags that they have in another table; a signal that is not there has none."""
+        tags = (*(other.tags or ("",) * len(other)), "")  # -1, the index of what is not there, means the last
+        return SignalTable(self.ids, self.keys, tuple([tags[index] for index in self.route_to(other).tolist()]))
+
+
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads numbers that follow one another
+
+
+def _mixed(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A number for each signal ID that hardly any other has."""
+    halves = ids.view(np.uint64)
+    return halves[:, 0] * _ODD + halves[:, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ __all__ = [
     "SignalNames",
     "from_pandas",
     "from_wide_pandas",
+    "library",
+    "nanoseconds",
     "to_arrow",
     "to_pandas",
     "to_polars",
@@ -84,18 +86,18 @@ class Dictionary:
     @cached_property
     def for_pandas(self) -> pandas.CategoricalDtype:
         """For categorical columns."""
-        return _library("pandas").CategoricalDtype(self.distinct)
+        return library("pandas").CategoricalDtype(self.distinct)
 
     @cached_property
     def for_polars(self) -> polars.Series:
         """Categorical, with a null at the end, where the code -1 leads."""
-        polars = _library("polars")
+        polars = library("polars")
         return polars.Series([*self.distinct, None], dtype=polars.Categorical)
 
     @cached_property
     def for_arrow(self) -> pyarrow.Array:
         """The dictionary of dictionary-encoded arrays."""
-        pyarrow = _library("pyarrow")
+        pyarrow = library("pyarrow")
         return pyarrow.array(self.distinct, pyarrow.string())
 
 
@@ -170,7 +172,7 @@ def _texts(ids: NDArray[np.uint8]) -> list[str]:
 
 def to_pandas(rows: Rows, names: SignalNames, publisher: str) -> pandas.DataFrame:
     """See `MeasurementBatch.to_pandas`."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     return pandas.DataFrame(
         _columns(
             rows, names, publisher,
@@ -182,7 +184,7 @@ def to_pandas(rows: Rows, names: SignalNames, publisher: str) -> pandas.DataFram
 
 def to_polars(rows: Rows, names: SignalNames, publisher: str) -> polars.DataFrame:
     """See `MeasurementBatch.to_polars`."""
-    polars = _library("polars")
+    polars = library("polars")
     return polars.DataFrame(
         _columns(
             rows, names, publisher,
@@ -194,7 +196,7 @@ def to_polars(rows: Rows, names: SignalNames, publisher: str) -> polars.DataFram
 
 def to_arrow(rows: Rows, names: SignalNames, publisher: str) -> pyarrow.Table:
     """See `MeasurementBatch.to_arrow`."""
-    arrow = _library("pyarrow")
+    arrow = library("pyarrow")
     return arrow.table(
         _columns(
             rows, names, publisher,
@@ -208,9 +210,9 @@ def to_arrow(rows: Rows, names: SignalNames, publisher: str) -> pyarrow.Table:
 
 def to_wide_pandas(rows: Rows, names: SignalNames) -> pandas.DataFrame:
     """See `MeasurementBatch.to_pandas`."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     index, ticks, _, value = rows
-    moment, code = _nanoseconds(ticks), names.column.take(index)
+    moment, code = nanoseconds(ticks), names.column.take(index)
     shown = (moment != _NO_TIME) & (code >= 0)
     if not shown.all():
         count = np.count_nonzero(~shown)
@@ -244,7 +246,7 @@ def _columns(
     index, ticks, flags, value = rows
     label = Dictionary([publisher])
     return {
-        "time": time(_nanoseconds(ticks).view("M8[ns]")),
+        "time": time(nanoseconds(ticks).view("M8[ns]")),
         "tag": text(names.tag, names.tag.take(index)),
         "value": value,
         "flags": flags,
@@ -255,7 +257,7 @@ def _columns(
     }
 
 
-def _nanoseconds(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+def nanoseconds(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Nanoseconds since 1970, or no time: beyond what these hold, and in a leap second, which no library can tell."""
     since = (ticks & VALUE_MASK) - UNIX_EPOCH
     in_leap_second = ticks >> _MARKS == _LEAP_SECOND
@@ -270,7 +272,7 @@ def _nanoseconds(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def from_pandas(frame: pandas.DataFrame, names: SignalNames) -> Rows:
     """See `MeasurementBatch.from_pandas`."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     called = next((name for name in ("signal_id", "key", "tag") if name in frame), None)
     if called is None or "value" not in frame:
         raise UsageError(
@@ -307,7 +309,7 @@ def _find(called: Iterable[object], names: SignalNames) -> NDArray[np.int32]:
 
 def _row_ticks(frame: pandas.DataFrame) -> NDArray[np.int64]:
     """Times from the column ticks, the column time, or the index."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     ticks = _whole_numbers(frame["ticks"], -(2**63), 2**63 - 1) if "ticks" in frame else None
     if "time" in frame:
         moments, known = _ticks(frame["time"])
@@ -327,7 +329,7 @@ def _row_ticks(frame: pandas.DataFrame) -> NDArray[np.int64]:
 
 def _ticks(moments: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Timestamps of pandas as ticks, and which of them are known. Without time zone they are UTC."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     if pandas.api.types.is_numeric_dtype(moments.dtype):
         raise UsageError("times must be timestamps; numbers can only be ticks, in a column of that name")
     try:
@@ -349,7 +351,7 @@ def _ticks(moments: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _whole_numbers(column: Any, low: int, high: int) -> NDArray[np.int64]:
-    if not _library("pandas").api.types.is_integer_dtype(column.dtype) or column.hasnans:
+    if not library("pandas").api.types.is_integer_dtype(column.dtype) or column.hasnans:
         raise UsageError(f"{column.name} must be whole numbers")
     if len(column) and not (low <= int(column.min()) and int(column.max()) <= high):
         raise UsageError(f"{column.name} must lie between {low} and {high}")
@@ -365,7 +367,12 @@ def _values(data: Any) -> NDArray[np.float32]:
     return values
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """A library that only some functions need.
+
+    Raises:
+        UsageError: it is not installed; the message says how to.
+    """
     try:
         return import_module(name)
     except ImportError as error:

@@ -111,9 +111,10 @@ def test_selecting_numbers_anew() -> None:
 
 
 def test_tags_are_looked_up_by_signal_id() -> None:
-    signals = table(1, 2, 3).with_tags({guid(1): "ONE", guid(3): "THREE", guid(9): "NINE"})
-    assert [(signal.key, signal.tag) for signal in signals] == [("PPA:1", "ONE"), ("PPA:2", ""), ("PPA:3", "THREE")]
-    assert with_holes(at_1=5).with_tags({guid(5): "FIVE", UUID(int=0): "NONE"}).tags == ("", "FIVE")
+    signals = table(1, 2, 3).with_tags_of(table(9, 3, 1, tags=True))
+    assert [(signal.key, signal.tag) for signal in signals] == [("PPA:1", "TAG1"), ("PPA:2", ""), ("PPA:3", "TAG3")]
+    assert with_holes(at_1=5).with_tags_of(table(5, 0, tags=True)).tags == ("", "TAG5")
+    assert table(1, 2).with_tags_of(table(1)).tags == table(1, 2).with_tags_of(table()).tags == ("", "")
 
 
 # --- routes
@@ -126,6 +127,17 @@ def test_a_route_leads_to_the_same_signal(ours: list[int], theirs: list[int]) ->
     route = table(*ours).route_to(table(*theirs))
     assert route.dtype == np.int32
     assert route.tolist() == [theirs.index(each) if each in theirs and each != 0 else -1 for each in ours]
+
+
+def test_signal_ids_of_one_number_are_told_apart() -> None:
+    """What orders signal IDs as numbers gives these three the same one."""
+    halves = np.array([[0, 1], [1, 1 - 0x9E3779B97F4A7C15 + 2**64], [2, 1 - 2 * 0x9E3779B97F4A7C15 + 2**65]], object)
+    ids = (halves % 2**64).astype(np.uint64).view(np.uint8)
+    everything = SignalTable(ids)
+    assert everything.route_to(everything).tolist() == [0, 1, 2]
+    assert SignalTable(ids[[2, 1]]).route_to(everything).tolist() == [2, 1]
+    assert SignalTable(ids[[0, 2]]).route_to(SignalTable(ids[[1, 1]])).tolist() == [-1, -1]
+    assert SignalTable(ids[[0]]).route_to(SignalTable(ids[[2]])).tolist() == [-1]
 
 
 def test_routes_of_tables_without_signals() -> None:

@@ -47,7 +47,9 @@ def filter_rows(
     expression: Annotated[
         str, typer.Argument(metavar="EXPR", help="The filter expression; a condition alone selects signals.")
     ],
-    metadata: Annotated[Path, typer.Option("--metadata", metavar="FILE", help="XML that names and describes signals.")],
+    metadata: Annotated[
+        Path, typer.Option("--metadata", metavar="FILE", help="XML, or CSV, that names and describes signals.")
+    ],
     form: Annotated[
         Form, typer.Option("--format", help="Tables with the columns that matter, or all columns for programs.")
     ] = Form.TABLE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, Protocol, Self, TypeVar
+from heapq import merge
+from typing import Any, Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -20,7 +21,7 @@ from sttp.filter_expression.syntax import parse
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.metadata.active_measurements import ACTIVE_MEASUREMENTS
 from sttp.metadata.cells import read_guid
-from sttp.metadata.dataset import Cell, DataSet, Table
+from sttp.metadata.dataset import DataSet, Table
 
 __all__ = ["Described", "Selected", "columns_named", "select", "select_metadata", "select_rows"]
 
@@ -273,13 +274,25 @@ def _filtered(statement: Filter | Condition, table: Table, budget: Budget) -> ND
 
 def _sorted(rows: NDArray[np.intp], term: OrderTerm, table: Table) -> NDArray[np.intp]:
     """`rows` ordered by one column; those that are equal in it stay as they are. Nulls come before all values."""
-    cells = table.column(term.column)
+    column = table.column(term.column)
+    cells = [column[row] for row in rows.tolist()]
+    keys = [cell.upper() if term.folded and isinstance(cell, str) else cell for cell in cells]
+    is_null = np.fromiter((key is None for key in keys), np.bool_, len(keys))
+    nulls, others = np.flatnonzero(is_null), _in_order(np.flatnonzero(~is_null).tolist(), keys, term.descending)
+    return rows[np.concatenate((others, nulls) if term.descending else (nulls, others))]
 
-    def key(row: int) -> tuple[bool, Cell]:
-        cell = cells[row]
-        return cell is not None, cell.upper() if term.folded and isinstance(cell, str) else cell
 
-    return np.array(sorted(rows.tolist(), key=key, reverse=term.descending), np.intp)
+def _in_order(positions: list[int], keys: list[Any], descending: bool) -> NDArray[np.intp]:
+    """`positions` by their keys. Python lets no other thread run in the midst of a sort, so it is done in runs."""
+    runs = [
+        sorted(positions[begin : begin + _RUN], key=keys.__getitem__, reverse=descending)
+        for begin in range(0, len(positions), _RUN)
+    ]
+    return np.fromiter(merge(*runs, key=keys.__getitem__, reverse=descending), np.intp, len(positions))
+
+
+_RUN: Final = 4096
+"""Rows that are sorted in one go, in a few milliseconds."""
 
 
 def _without(rows: NDArray[np.intp], before: Iterable[NDArray[np.intp]]) -> NDArray[np.intp]:

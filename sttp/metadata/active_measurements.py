@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from sttp.metadata.cells import adapt_column
 from sttp.metadata.dataset import Cell, Column, ColumnType, DataSet, Table
 from sttp.metadata.records import DEVICES, MEASUREMENTS, PHASORS, RecordTable
 
-__all__ = ["ACTIVE_MEASUREMENTS", "derive_active_measurements", "selectable_rows"]
+__all__ = ["ACTIVE_MEASUREMENTS", "derive_active_measurements", "identified_rows", "selectable_rows"]
 
 ACTIVE_MEASUREMENTS: Final = "ActiveMeasurements"
 """Name of the table, as filter expressions write it."""
@@ -52,20 +52,25 @@ _UNITS: Final[Mapping[str, str]] = {"IPHM": "Amps", "VPHM": "Volts", "FREQ": "Hz
 _MEASUREMENT_PROTOCOLS: Final = ("streaming telemetry transport protocol", "sttp")
 _MEASUREMENT_PROTOCOL_PREFIXES: Final = ("gateway", "modbus", "dnp")
 
-_Row = dict[str, Cell]
+
+def identified_rows(measurements: Table) -> list[int]:
+    """Which rows of MeasurementDetail have a signal ID; the last of those that share one, since it is an identity."""
+    return _last_rows(measurements, [True] * len(measurements))
 
 
 def selectable_rows(measurements: Table) -> list[int]:
-    """Which rows of MeasurementDetail can be subscribed to: enabled, and with a signal ID.
+    """Which rows of MeasurementDetail can be subscribed to: enabled, and with a signal ID as `identified_rows`.
 
-    A null Enabled is false; a table without that column has everything enabled. Of rows that share a signal ID the
-    last one counts, since a signal has one identity.
+    A null Enabled is false; a table without that column has everything enabled.
     """
-    enabled: Sequence[Cell] = [True] * len(measurements)
-    if "Enabled" in measurements:
-        enabled = adapt_column(measurements, MEASUREMENTS.columns["enabled"])
+    if "Enabled" not in measurements:
+        return identified_rows(measurements)
+    return _last_rows(measurements, adapt_column(measurements, MEASUREMENTS.columns["enabled"]))
+
+
+def _last_rows(measurements: Table, used: Sequence[Cell]) -> list[int]:
     signal_ids = adapt_column(measurements, MEASUREMENTS.columns["signal_id"])
-    last = {signal: row for row, (signal, used) in enumerate(zip(signal_ids, enabled, strict=True)) if used and signal}
+    last = {signal: row for row, (signal, use) in enumerate(zip(signal_ids, used, strict=True)) if use and signal}
     last.pop(_NO_SIGNAL, None)
     return sorted(last.values())
 
@@ -89,13 +94,7 @@ def derive_active_measurements(dataset: DataSet, node_id: UUID) -> Table:
 
     acronyms = [acronym or None for acronym in of_measurement("device_acronym")]
     folded = [acronym and acronym.lower() for acronym in acronyms]
-    known_devices = _devices(dataset.table(DEVICES.name))
-    known_phasors = _phasors(dataset.table(PHASORS.name))
-    devices = [_WITHOUT_DEVICE if acronym is None else known_devices.get(acronym, _NOTHING_KNOWN) for acronym in folded]
-    phasors = [
-        known_phasors.get((acronym or "", index or 0), _NOTHING_KNOWN)
-        for acronym, index in zip(folded, of_measurement("phasor_source_index"), strict=True)
-    ]
+    source_indexes = of_measurement("phasor_source_index")
     types = [signal_type or "CALC" for signal_type in of_measurement("signal_type")]
     internal = of_measurement("internal") if "Internal" in measurements else [True] * len(rows)
     columns: dict[str, Sequence[Cell]] = {
@@ -115,53 +114,60 @@ def derive_active_measurements(dataset: DataSet, node_id: UUID) -> Table:
         "Description": of_measurement("description"),
         "UpdatedOn": of_measurement("updated_on"),
     }
-    for name in _DEVICE_COLUMNS:
-        columns[name] = [device.get(name) for device in devices]
-    for name in _PHASOR_COLUMNS:
-        columns[name] = [phasor.get(name) for phasor in phasors]
+    columns |= _of_devices(dataset.table(DEVICES.name), folded)
+    columns |= _of_phasors(dataset.table(PHASORS.name), list(zip(folded, source_indexes, strict=True)))
     return Table(ACTIVE_MEASUREMENTS, _COLUMNS, tuple(tuple(columns[column.name]) for column in _COLUMNS))
 
 
-_NOTHING_KNOWN: Final[_Row] = {}
-_WITHOUT_DEVICE: Final[_Row] = {"FramesPerSecond": _FRAMES_PER_SECOND_WITHOUT_DEVICE}
-_DEVICE_COLUMNS: Final = (
-    "DeviceID", "FramesPerSecond", "Protocol", "ProtocolType", "Company", "Longitude", "Latitude",
-)  # fmt: skip
-_PHASOR_COLUMNS: Final = ("PhasorID", "PhasorType", "Phase")
-
-
-def _devices(table: Table) -> Mapping[str, _Row]:
-    """What ActiveMeasurements says of a device, by acronym in lower case."""
-    devices: dict[str, _Row] = {}
-    for row, device in enumerate(_rows(table, DEVICES)):
-        protocol = device["protocol_name"] or ""
-        devices[(device["acronym"] or "").lower()] = {
-            "DeviceID": row,
-            "FramesPerSecond": device["frames_per_second"],
-            "Protocol": protocol,
-            "ProtocolType": _protocol_type(protocol),
-            "Company": device["company_acronym"] or "",
-            "Longitude": device["longitude"] or _ZERO,
-            "Latitude": device["latitude"] or _ZERO,
-        }
-    return devices
-
-
-def _phasors(table: Table) -> Mapping[tuple[str, int], _Row]:
-    """What ActiveMeasurements says of a phasor, by acronym of its device in lower case and source index."""
+def _of_devices(table: Table, acronyms: Sequence[str | None]) -> dict[str, Sequence[Cell]]:
+    """What ActiveMeasurements says of the devices with these acronyms in lower case."""
+    known, protocols, companies, frames, longitudes, latitudes = (
+        _adapted(table, DEVICES, attribute)
+        for attribute in (
+            "acronym", "protocol_name", "company_acronym", "frames_per_second", "longitude", "latitude",
+        )
+    )  # fmt: skip
+    rows = _places([(acronym or "").lower() for acronym in known], acronyms)
+    protocols = [protocol or "" for protocol in protocols]
     return {
-        ((phasor["device_acronym"] or "").lower(), phasor["source_index"] or 0): {
-            "PhasorID": phasor["id"],
-            "PhasorType": phasor["type"],
-            "Phase": phasor["phase"],
-        }
-        for phasor in _rows(table, PHASORS)
+        "DeviceID": _looked_up(range(len(table)), rows),
+        "FramesPerSecond": [
+            _FRAMES_PER_SECOND_WITHOUT_DEVICE if acronym is None else rate
+            for acronym, rate in zip(acronyms, _looked_up(frames, rows), strict=True)
+        ],
+        "Protocol": _looked_up(protocols, rows),
+        "ProtocolType": _looked_up([_protocol_type(protocol) for protocol in protocols], rows),
+        "Company": _looked_up([company or "" for company in companies], rows),
+        "Longitude": _looked_up([longitude or _ZERO for longitude in longitudes], rows),
+        "Latitude": _looked_up([latitude or _ZERO for latitude in latitudes], rows),
     }
 
 
-def _rows(table: Table, standard: RecordTable[Any]) -> list[dict[str, Any]]:
-    cells = [adapt_column(table, column) for column in standard.columns.values()]
-    return [dict(zip(standard.columns, row, strict=True)) for row in zip(*cells, strict=True)]
+def _of_phasors(table: Table, wanted: Sequence[tuple[str | None, int | None]]) -> dict[str, Sequence[Cell]]:
+    """What ActiveMeasurements says of the phasors with these acronyms of devices in lower case and source indexes."""
+    acronyms, source_indexes, ids, types, phases = (
+        _adapted(table, PHASORS, attribute) for attribute in ("device_acronym", "source_index", "id", "type", "phase")
+    )
+    known = [((acronym or "").lower(), index or 0) for acronym, index in zip(acronyms, source_indexes, strict=True)]
+    rows = _places(known, [(acronym or "", index or 0) for acronym, index in wanted])
+    return {
+        name: _looked_up(cells, rows) for name, cells in (("PhasorID", ids), ("PhasorType", types), ("Phase", phases))
+    }
+
+
+def _adapted(table: Table, standard: RecordTable[Any], attribute: str) -> Sequence[Any]:
+    return adapt_column(table, standard.columns[attribute])
+
+
+def _places(known: Sequence[Hashable], wanted: Sequence[Hashable]) -> list[int]:
+    """Where each of `wanted` stands in `known`, the last of equal ones; -1 for what is not there."""
+    places = dict(zip(known, range(len(known)), strict=True))
+    return [places.get(each, -1) for each in wanted]
+
+
+def _looked_up(cells: Sequence[Cell], rows: Sequence[int]) -> list[Cell]:
+    with_null = (*cells, None)  # row -1 means the last
+    return [with_null[row] for row in rows]
 
 
 def _units(signal_type: str) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from sttp import ticks
 from sttp.metadata.dataset import Cell, Column, ColumnType, Table
 
-__all__ = ["adapt_cell", "adapt_column", "cell_reader", "read_guid", "write_cell"]
+__all__ = ["adapt_cell", "adapt_column", "cell_reader", "read_guid", "write_cell", "write_cells"]
 
 _SMALLEST_DATE: Final = "0001-01-01T00:00:00+"
 _DECIMAL_DIGITS: Final = 28  # what .NET holds for certain
@@ -30,6 +30,9 @@ _DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,9})?", re.
 _INTEGER: Final = re.compile(r"([+-]?)(0[xX][0-9a-fA-F]{1,16}|\d{1,64})", re.ASCII)
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_PLAIN: Final = re.compile(r"[^\t\n\x20-%\x27-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # nor `&<>`
+_ONE_TEXT_EACH: Final = frozenset({bool, int})
+"""Types of which equal values have the same text; `0.0 == -0.0`, and a Decimal keeps the zeros behind its point."""
 _ESCAPES: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("\r"): "&#13;"}
 _BINARY32: Final = struct.Struct("<f")
 
@@ -71,8 +74,30 @@ def write_cell(column_type: ColumnType, value: Cell) -> str:
     """
     if not isinstance(value, _EXPECTED.get(column_type, int)):
         raise ValueError(f"{value!r} is no {column_type.value}")
-    write = _WRITERS.get(column_type) or partial(_write_integer, column_type)
-    return write(value)
+    return _cell_writer(column_type)(value)
+
+
+def write_cells(column_type: ColumnType, cells: Sequence[Cell]) -> Sequence[str | None]:
+    """What `write_cell` makes of each of `cells`, and `None` for a null, several times faster where they are alike.
+
+    Raises:
+        ValueError: as for `write_cell`.
+    """
+    kinds = set(map(type, cells)) - {type(None)}
+    if kinds == {str} and column_type is ColumnType.STRING:
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        if _NOT_PLAIN.search("".join(texts)) is None:
+            return cells  # type: ignore[return-value]  # texts and nulls, as was just found out
+    elif len(kinds) == 1 and kinds <= _ONE_TEXT_EACH:
+        written = {cell: None if cell is None else write_cell(column_type, cell) for cell in set(cells)}
+        return [written[cell] for cell in cells]
+    is_right = all(issubclass(kind, _EXPECTED.get(column_type, int)) for kind in kinds)
+    write = _cell_writer(column_type) if is_right else partial(write_cell, column_type)
+    return [None if cell is None else write(cell) for cell in cells]
+
+
+def _cell_writer(column_type: ColumnType) -> Callable[[Any], str]:
+    return _WRITERS.get(column_type) or partial(_write_integer, column_type)
 
 
 def adapt_cell(column_type: ColumnType, value: Cell) -> Cell:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 import numpy as np
 
-from sttp.errors import MetadataError
+from sttp.errors import MetadataError, UsageError
 from sttp.filter_expression.selection import select, select_metadata
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.measurement import SignalTable
-from sttp.metadata.active_measurements import derive_active_measurements, selectable_rows
+from sttp.metadata.active_measurements import (
+    ACTIVE_MEASUREMENTS,
+    derive_active_measurements,
+    identified_rows,
+    selectable_rows,
+)
 from sttp.metadata.cells import adapt_column
+from sttp.metadata.csv_reader import read_devices, read_measurements, read_phasors
 from sttp.metadata.dataset import Column, ColumnType, DataSet, Table
+from sttp.metadata.pandas_table import to_pandas
 from sttp.metadata.records import (
     DEVICES,
     MEASUREMENTS,
@@ -28,6 +35,9 @@ from sttp.metadata.records import (
 )
 from sttp.metadata.xml_reader import read_dataset
 from sttp.metadata.xml_writer import write_dataset
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["Metadata"]
 
@@ -84,11 +94,13 @@ class Metadata:
 
     @classmethod
     def from_file(cls, path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
-        """Read the metadata document in the file at `path`.
+        """Read the metadata document in the file at `path`, or the measurements in it, when its name ends in `.csv`.
 
         Raises:
             MetadataError: there is no such file, it cannot be read, or it is beyond a limit.
         """
+        if Path(path).suffix.lower() == ".csv":
+            return cls.from_csv(path)
         try:
             with Path(path).open("rb") as file:
                 document = file.read(limits.metadata + 1)
@@ -98,6 +110,41 @@ class Metadata:
             return cls.read(document, limits=limits)
         except MetadataError as error:
             raise MetadataError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_csv(
+        cls,
+        measurements: str | Path,
+        *,
+        devices: str | Path | None = None,
+        phasors: str | Path | None = None,
+        source: str = "CSV",
+    ) -> Metadata:
+        """Read metadata from CSV files: one line per measurement, device or phasor, under a header.
+
+        The header names attributes of the records, such as `tag`, or columns of the standard tables, such as
+        `PointTag`, in any case and order. A single column of tags is enough: a measurement without signal ID gets one
+        that is made of its tag and never changes, one without key gets a key by its line. Measurements are enabled
+        and internal unless they say otherwise.
+
+        Args:
+            measurements: the file of measurements.
+            devices: the file of devices. Without it there is a device for each acronym that measurements name.
+            phasors: the file of phasors.
+            source: source of the keys of measurements that have none, as in `CSV:1`.
+
+        Raises:
+            MetadataError: a file cannot be read; the message names file, line and column.
+        """
+        found = read_measurements(measurements, source=source)
+        named = {
+            each.device_acronym: DeviceRecord(acronym=each.device_acronym) for each in found if each.device_acronym
+        }
+        return cls.of(
+            devices=named.values() if devices is None else read_devices(devices),
+            measurements=found,
+            phasors=() if phasors is None else read_phasors(phasors),
+        )
 
     def write(self) -> bytes:
         """The metadata document, in UTF-8.
@@ -157,14 +204,12 @@ class Metadata:
 
         A row of it belongs to the row of `active_measurements` that has the same number.
         """
-        rows = selectable_rows(self.dataset.table(MEASUREMENTS.name))
-        signal_ids, keys, tags = map(self._measured, ("signal_id", "key", "tag"))
-        ids = b"".join([signal_ids[row].bytes for row in rows])
-        return SignalTable(
-            np.frombuffer(ids, np.uint8).reshape(-1, 16),
-            tuple([keys[row] or "" for row in rows]),
-            tuple([tags[row] or "" for row in rows]),
-        )
+        return self._signals(selectable_rows(self.dataset.table(MEASUREMENTS.name)))
+
+    @cached_property
+    def known_signals(self) -> SignalTable:
+        """All signals, also those that cannot be subscribed to now, in the order of MeasurementDetail."""
+        return self._signals(identified_rows(self.dataset.table(MEASUREMENTS.name)))
 
     @cached_property
     def active_measurements(self) -> Table:
@@ -198,9 +243,36 @@ class Metadata:
         """
         return select_metadata(expression, self, limits=limits)
 
+    def to_pandas(self, table: str = MEASUREMENTS.name) -> pandas.DataFrame:
+        """One table as a pandas data frame.
+
+        Texts and Guids are texts, numbers and flags have a null of their own, times are in UTC to the nanosecond.
+
+        Args:
+            table: DeviceDetail, MeasurementDetail, PhasorDetail, ActiveMeasurements, or any other that there is.
+
+        Raises:
+            UsageError: there is no such table, or pandas is not installed.
+        """
+        if table in self.dataset:
+            return to_pandas(self.dataset.table(table))
+        if table.lower() == ACTIVE_MEASUREMENTS.lower():
+            return to_pandas(self.active_measurements)
+        names = ", ".join([*(each.name for each in self.dataset.tables), ACTIVE_MEASUREMENTS])
+        raise UsageError(f"there is no table {table}; there are {names}")
+
     def with_dataset(self, dataset: DataSet) -> Self:
         """Metadata of the same sort, over other tables."""
         return type(self)(dataset)
 
     def _measured(self, attribute: str) -> Any:
         return adapt_column(self.dataset.table(MEASUREMENTS.name), MEASUREMENTS.columns[attribute])
+
+    def _signals(self, rows: Sequence[int]) -> SignalTable:
+        signal_ids, keys, tags = map(self._measured, ("signal_id", "key", "tag"))
+        ids = b"".join([signal_ids[row].bytes for row in rows])
+        return SignalTable(
+            np.frombuffer(ids, np.uint8).reshape(-1, 16),
+            tuple([keys[row] or "" for row in rows]),
+            tuple([tags[row] or "" for row in rows]),
+        )

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Final
 
 from sttp.errors import UsageError
-from sttp.metadata.cells import write_cell
+from sttp.metadata.cells import write_cells
 from sttp.metadata.dataset import Cell, Column, ColumnType, DataSet, Table
 
 __all__ = ["write_dataset"]
@@ -76,8 +76,9 @@ def _rows(table: Table, start: int, stop: int) -> str:
 
 def _elements(table: Table, column: Column, cells: Sequence[Cell]) -> list[str]:
     """One element per cell, and an empty text for a null."""
-    name, column_type = column.name, column.type
+    name = column.name
     try:
-        return ["" if cell is None else f"<{name}>{write_cell(column_type, cell)}</{name}>" for cell in cells]
+        texts = write_cells(column.type, cells)
     except ValueError as error:
         raise UsageError(f"{table.name}.{name}: {error}") from None
+    return ["" if text is None else f"<{name}>{text}</{name}>" for text in texts]

@@ -17,11 +17,13 @@ class Offer:
 
     Attributes:
         cache: the signals.
+        image: the bytes that it travels as.
         options: how compact measurements are wanted.
         encoder: TSSC state, fresh with every cache: the handover is the reset (6.4).
     """
 
     cache: SignalIndexCache
+    image: bytes
     options: SubscriptionOptions
     encoder: TsscEncoder = field(default_factory=TsscEncoder)
 

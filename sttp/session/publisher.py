@@ -161,7 +161,7 @@ class PublisherSession(Session[PublisherEvent]):
         self._say(Failed(command=Command.METADATA_REFRESH, text=reason))
         self._resume()
 
-    def accept_subscription(self, cache: SignalIndexCache) -> None:
+    def accept_subscription(self, cache: SignalIndexCache, *, image: bytes | None = None) -> None:
         """Answer a `SubscribeRequested` event: offer the signals and report success (4.5).
 
         Data flows once the subscriber has confirmed the cache; see the event `StreamingStarted`. Until then a
@@ -169,13 +169,15 @@ class PublisherSession(Session[PublisherEvent]):
 
         Args:
             cache: the signals, and those that were asked for and may not be had.
+            image: what `write_signal_index_cache` makes of it with `modes`, when that was done elsewhere: a large cache
+                takes a while.
 
         Raises:
-            UsageError: no such request is unanswered.
+            UsageError: no such request is unanswered, or a measurement key that cannot be written.
         """
         request = self._answer(SubscribeRequested)
         self._subscription.options = request.options
-        self._offer(cache)
+        self._offer(cache, image)
         count = int(cache.signals.present.sum())
         form = "TSSC" if self._require_modes().compress_payload_data else "compact"
         self._say(Succeeded(command=Command.SUBSCRIBE, text=f"Subscribed to {count} signals as {form}."))
@@ -191,16 +193,20 @@ class PublisherSession(Session[PublisherEvent]):
         self._say(Failed(command=Command.SUBSCRIBE, text=reason))
         self._resume()
 
-    def change_signals(self, cache: SignalIndexCache) -> None:
+    def change_signals(self, cache: SignalIndexCache, *, image: bytes | None = None) -> None:
         """Hand a running subscription over to other signals, without being asked (5.4).
 
+        Args:
+            cache: as for `accept_subscription`.
+            image: as for `accept_subscription`.
+
         Raises:
-            UsageError: nothing is subscribed.
+            UsageError: nothing is subscribed, or a measurement key that cannot be written.
         """
         self._require_open()
         if self.phase not in (Phase.OFFERED, Phase.STREAMING):
             raise UsageError("signals can only be changed while something is subscribed")
-        self._offer(cache)
+        self._offer(cache, image)
 
     def send_measurements(self, columns: Columns) -> None:
         """Encode measurements, as the operational modes want them, into as many data packets as needed (6).
@@ -484,15 +490,17 @@ class PublisherSession(Session[PublisherEvent]):
 
     # --- handover of signal index caches (5.4)
 
-    def _offer(self, cache: SignalIndexCache) -> None:
-        self._send_offer(self._handover.offer(Offer(cache, self._subscription.options)))
+    def _offer(self, cache: SignalIndexCache, image: bytes | None) -> None:
+        if image is None:
+            image = write_signal_index_cache(cache, self._require_modes())
+        self._send_offer(self._handover.offer(Offer(cache, image, self._subscription.options)))
 
     def _send_offer(self, offer: Offer | None) -> None:
         if offer is None:
             return
         modes = self._require_modes()
         index = self._handover.next_index if modes.double_buffered else None
-        self._say(UpdateSignalIndexCache(cache_index=index, image=write_signal_index_cache(offer.cache, modes)))
+        self._say(UpdateSignalIndexCache(cache_index=index, image=offer.image))
         if not modes.double_buffered:
             # version 1 has no confirm: a cache is in force as soon as it is sent (3.4)
             self._conversation.hear(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE)

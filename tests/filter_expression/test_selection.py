@@ -243,3 +243,13 @@ def test_a_list_of_tags_as_they_are(expression: str, expected: list[int]) -> Non
 def test_a_list_with_a_name_that_no_signal_has_is_not_one(expression: str) -> None:
     with pytest.raises(FilterError):
         select(expression, simulated_metadata(5))
+
+
+@pytest.mark.parametrize("order", ["", " DESC"])
+def test_many_rows_are_sorted_like_few(order: str) -> None:
+    """They are sorted in runs that are merged; equal ones stay in their order, nulls come before all values."""
+    values = [None if row % 11 == 0 else row * 7919 % 1009 for row in range(10_000)]
+    table = Table("T", (Column("V", ColumnType.INT32),), (tuple(values),))
+    (found,) = select_rows(f"FILTER T WHERE TRUE ORDER BY V{order}", DataSet(tables=(table,)))
+    keys = [-1 if value is None else value for value in values]
+    assert found.rows.tolist() == sorted(range(len(keys)), key=keys.__getitem__, reverse=bool(order))

@@ -6,7 +6,7 @@ from sttp.wire.subscription import SubscriptionOptions
 
 
 def offer(first: int) -> Offer:
-    return Offer(cache(1, first), SubscriptionOptions())
+    return Offer(cache(1, first), b"", SubscriptionOptions())
 
 
 def test_the_slots_are_taken_in_turn_from_0_on() -> None:
