@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from sttp.codes import ModeFlags, OperationalModes
+from sttp.errors import UsageError
 from sttp.filter_expression import select, select_metadata
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
@@ -16,6 +18,8 @@ from sttp.wire.signal_index_cache import check_keys
 __all__ = ["Catalogue"]
 
 OWNERSHIP: Final = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTERNAL_METADATA
+
+_USUAL: Final = OWNERSHIP | ModeFlags.COMPRESS_METADATA | ModeFlags.GZIP
 
 SMALL: Final = 1_000
 """Signals up to which what is sent about them is made on the spot; that takes a few milliseconds."""
@@ -44,6 +48,13 @@ class Catalogue:
             FilterError: the expression cannot be read, or names what is not there.
         """
         return self.metadata.signals.select(select(filter_expression, self.metadata))
+
+    async def prepare(self) -> None:
+        """Make what nearly every subscriber asks for, where it takes long, so that the first one need not wait."""
+        if len(self.metadata.signals) > SMALL:
+            with suppress(UsageError):  # whoever asks will hear of it
+                await self.document("", OperationalModes(flags=_USUAL))
+            await asyncio.to_thread(self.select, "")
 
     async def document(self, filter_expression: str, modes: OperationalModes) -> bytes:
         """The XML that a MetadataRefresh asks for (wire.md 8).

@@ -218,6 +218,8 @@ class Intake:
                 if event.unauthorised:
                     _log.warning("%s: %d signals may not be had", self.publisher, len(event.unauthorised))
             case MetadataReceived():
+                # reading may take a while, in which the publisher can look for the signals
+                self._subscribe_at_first()
                 await self._take_metadata(event.document)
             case MetadataRefused():
                 self._answer(RefusedError(event.reason, what="metadata refresh"))

@@ -85,6 +85,7 @@ class Publisher:
         self._redial = redial
         self._config = config
         self._tasks = asyncio.TaskGroup()
+        self._preparing: asyncio.Task[None] | None = None
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
         self._events: PeerEvents[PublisherEvent] = PeerEvents()
@@ -114,12 +115,15 @@ class Publisher:
         await self._tasks.__aenter__()
         for links in self._links:
             self._tasks.create_task(self._serve(links))
+        self._prepare()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
+        if self._preparing is not None:
+            self._preparing.cancel()
         self._update()
         await self._close_links()
         self._events.close()
@@ -210,6 +214,7 @@ class Publisher:
         """
         self._check()
         self._catalogue = Catalogue(metadata)
+        self._prepare()
         for feed in tuple(self._feeds):
             feed.follow()
 
@@ -278,6 +283,11 @@ class Publisher:
         """Wait until everything that was published has been taken by the streams of its subscribers."""
         for feed in tuple(self._feeds):
             await feed.drained()
+
+    def _prepare(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+        self._preparing = self._tasks.create_task(self._catalogue.prepare())
 
     # --- connections
 

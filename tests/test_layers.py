@@ -29,6 +29,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.wire": VOCABULARY,
     "sttp.session": SESSIONS,
     "sttp.metadata": VOCABULARY,
+    "sttp.metadata.pandas_table": VOCABULARY | {"sttp.metadata", "sttp.tabular"},
     "sttp.metadata.metadata": VOCABULARY | {"sttp.metadata", "sttp.filter_expression"},
     "sttp.filter_expression": VOCABULARY | TABLES,
     "sttp.transport": STREAMS,
@@ -61,7 +62,8 @@ HOME: Mapping[str, set[str]] = {
     "asyncio": _WITH_A_LOOP,
     "construct": {"sttp.wire", "sttp_conformance"},
     "lark": {"sttp.filter_expression"},
-    "pandas": {"sttp.tabular", "sttp.measurement"},  # in the latter as types of its methods
+    # in measurement and metadata as types of their methods
+    "pandas": {"sttp.tabular", "sttp.measurement", "sttp.metadata.pandas_table", "sttp.metadata.metadata"},
     "pluggy": {"sttp.transport"},
     "polars": {"sttp.tabular", "sttp.measurement"},
     "pyarrow": {"sttp.tabular", "sttp.measurement"},

@@ -410,6 +410,7 @@ async def test_a_mistake_of_ours_in_one_connection_costs_no_other(
             await ill.settle()
             await ill.expect(commands.MetadataRefresh)
             await ill.say(responses.Metadata(document=b"poison"))
+            await ill.expect(commands.Subscribe)
             assert await ill.rest() == []
         await until(lambda: subscriber.statistics.connected == 1)
         await well.send(columns(60.0))
