@@ -16,7 +16,8 @@ def obey(**requests):
     The library has threads that nobody can join, such as one that dials for ever.
 
     Args:
-        requests: by name what is done; it is called with the arguments of the request, and returns the answer or None.
+        requests: by name, with _ for -, what is done; it is called with the arguments of the request, and returns the
+            answer or None.
     """
     answers, sys.stdout = sys.stdout, sys.stderr  # what the library prints is no answer
     for line in sys.stdin:
@@ -26,11 +27,11 @@ def obey(**requests):
 
 def _answer(request, requests):
     answer = {"id": request.pop("id")}
-    action = requests.get(request.pop("do"))
+    action = requests.get(request.pop("do").replace("-", "_"))
     if action is None:
         return answer | {"unsupported": True}
     try:
-        return answer | (action(**request) or {})
+        return answer | {"ok": True} | (action(**request) or {})
     except Exception as error:  # noqa: BLE001 - whatever the library raises is for the suite to tell
         return answer | {"error": f"{type(error).__name__}: {error}"}
 

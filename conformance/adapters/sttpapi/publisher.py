@@ -26,8 +26,8 @@ def main(port, metadata):
     publisher.statusmessage_logger = log
     publisher.errormessage_logger = log
 
-    def define(path):
-        dataset, error = DataSet.from_xml(Path(path).read_text(encoding="utf-8"))
+    def redefine_metadata(document):
+        dataset, error = DataSet.from_xml(document)
         if error is not None:
             raise error
         publisher.define_metadata(dataset)
@@ -41,11 +41,14 @@ def main(port, metadata):
             ]
         )
 
-    define(metadata)
+    def buffer_block(signal, payload):
+        publisher.broadcast_buffer_block(UUID(signal), bytes.fromhex(payload))
+
+    redefine_metadata(Path(metadata).read_text(encoding="utf-8"))
     publisher.start(int(port))
     # the library itself does not tell which port it was given
     log(f"listening on port {publisher._datapublisher._server_socket.getsockname()[1]}")
-    obey(publish=publish)
+    obey(publish=publish, redefine_metadata=redefine_metadata, buffer_block=buffer_block)
 
 
 if __name__ == "__main__":
