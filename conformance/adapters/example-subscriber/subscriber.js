@@ -17,7 +17,10 @@ function converse(socket) {
   const caches = [new Map(), new Map()];
   let bases = [0n, 0n];
   let buffer = Buffer.alloc(0);
-  const say = (code, payload = Buffer.alloc(0)) => socket.write(Buffer.concat([u32(1 + payload.length), Buffer.from([code]), payload]));
+  const say = (code, ...payload) => {
+    const command = Buffer.concat([Buffer.from([code]), ...payload]);
+    socket.write(Buffer.concat([u32(command.length), command]));
+  };
   const hear = {
     0x83: (payload) => { // a signal index cache
       const cache = (caches[payload[0] ? 1 : 0] = new Map());
@@ -31,23 +34,26 @@ function converse(socket) {
     0x82: (payload) => { // compact measurements
       const cache = caches[payload[0] & 0x10 ? 1 : 0];
       for (let left = payload.readInt32BE(1), at = 5; left > 0; left--) {
-        const flags = payload[at], signal = cache.get(payload.readInt32BE(at + 1)), value = payload.readFloatBE(at + 5);
-        const short = flags & 0x40, ticks = short ? bases[flags >> 7] + BigInt(payload.readUInt32BE(at + 9)) : payload.readBigInt64BE(at + 9);
-        if (signal) received.push(`["${signal}",${ticks},${text(value)},${states(flags)}]`);
+        const flags = payload[at], short = flags & 0x40;
+        const signal = cache.get(payload.readInt32BE(at + 1)), value = text(payload.readFloatBE(at + 5));
+        const offset = short ? BigInt(payload.readUInt32BE(at + 9)) : payload.readBigInt64BE(at + 9);
+        const ticks = short ? bases[flags >> 7] + offset : offset;
+        if (signal) received.push(`["${signal}",${ticks},${value},${states(flags)}]`);
         at += short ? 13 : 17;
       }
     },
   };
   socket.on("data", (data) => {
     buffer = Buffer.concat([buffer, data]);
-    for (let length; buffer.length >= 4 && buffer.length >= 4 + (length = buffer.readUInt32BE(0)); buffer = buffer.subarray(4 + length)) {
-      const frame = buffer.subarray(4, 4 + length);
+    while (buffer.length >= 4 && buffer.length >= 4 + buffer.readUInt32BE(0)) {
+      const frame = buffer.subarray(4, 4 + buffer.readUInt32BE(0));
+      buffer = buffer.subarray(4 + frame.length);
       hear[frame[0]]?.(frame.subarray(6));
     }
   });
   socket.on("error", () => {}); // the end follows
   say(0x06, u32(0x202));
-  say(0x02, Buffer.concat([Buffer.from([2]), u32(FILTER.length), FILTER]));
+  say(0x02, Buffer.from([2]), u32(FILTER.length), FILTER);
 }
 
 function dial() {

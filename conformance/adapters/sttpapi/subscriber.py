@@ -67,7 +67,7 @@ def main(address, redial_base, redial_cap):
     Thread(target=lambda: log(subscriber.connect(address, config) or "connecting is done"), daemon=True).start()
     obey(
         report=report,
-        subscribe=lambda filter: subscriber.subscribe(filter),
+        subscribe=lambda filter: subscriber.subscribe(filterexpression=filter),
         unsubscribe=subscriber.unsubscribe,
         refresh_metadata=refresh_metadata,
         user_command=user_command,
