@@ -67,6 +67,6 @@ else net.createServer(converse).listen(port, host);
 // The adapter: what the suite asks on stdin is answered on stdout.
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, do: request } = JSON.parse(line);
-  const answer = request === "report" ? `"measurements":[${received.splice(0)}]` : `"unsupported":true`;
+  const answer = request === "report" ? `"ok":true,"measurements":[${received.splice(0)}]` : `"unsupported":true`;
   process.stdout.write(`{"id":${id},${answer}}\n`);
 }).on("close", () => process.exit());

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from channel import log, obey, to_wire
@@ -15,7 +15,10 @@ from sttp.transport.constants import ServerCommand
 EVERYTHING = "FILTER ActiveMeasurements WHERE True"
 
 PATIENCE = 8.0
-"""Seconds to wait for metadata."""
+"""Seconds to wait for metadata, and for a reply to Subscribe. An answer is due within ten."""
+
+SUCCESS, FAILURE = (f"Received {how} code in response to server command: SUBSCRIBE" for how in ("success", "failure"))
+"""How the library tells of replies, which it does in its messages only."""
 
 
 def main(address, redial_base, redial_cap):
@@ -27,10 +30,16 @@ def main(address, redial_base, redial_cap):
         redial_cap: seconds of the longest wait.
     """
     received, lock = [], Lock()
-    documents = SimpleQueue()
+    documents, replies = SimpleQueue(), SimpleQueue()
     subscriber = Subscriber()
-    subscriber.statusmessage_logger = log
-    subscriber.errormessage_logger = log
+
+    def listen(text):
+        log(text)
+        if text.startswith((SUCCESS, FAILURE)):
+            replies.put(text)
+
+    subscriber.statusmessage_logger = listen
+    subscriber.errormessage_logger = listen
     subscriber.connectionestablished_receiver = lambda: log("connected")
     subscriber.connectionterminated_receiver = lambda: log("disconnected")
 
@@ -49,11 +58,13 @@ def main(address, redial_base, redial_cap):
             received.clear()
         return {"measurements": rows}
 
+    def subscribe(filter):  # noqa: A002 - the word of the contract
+        reply = _next(replies, lambda: subscriber.subscribe(filter))
+        if reply.startswith(FAILURE):
+            raise RuntimeError(reply)
+
     def refresh_metadata():
-        while not documents.empty():
-            documents.get()
-        subscriber.request_metadata()
-        documents.get(timeout=PATIENCE)
+        _next(documents, subscriber.request_metadata)
         return {"signals": [str(each.signalid) for each in subscriber.metadatacache.measurement_records]}
 
     def user_command(number, payload=""):
@@ -67,11 +78,22 @@ def main(address, redial_base, redial_cap):
     Thread(target=lambda: log(subscriber.connect(address, config) or "connecting is done"), daemon=True).start()
     obey(
         report=report,
-        subscribe=lambda filter: subscriber.subscribe(filterexpression=filter),
+        subscribe=subscribe,
         unsubscribe=subscriber.unsubscribe,
         refresh_metadata=refresh_metadata,
         user_command=user_command,
     )
+
+
+def _next(queue, ask):
+    """What comes after asking for it, not what came before."""
+    while not queue.empty():
+        queue.get()
+    ask()
+    try:
+        return queue.get(timeout=PATIENCE)
+    except Empty:
+        raise TimeoutError(f"no answer within {PATIENCE:g} s") from None
 
 
 if __name__ == "__main__":
