@@ -30,6 +30,9 @@ __all__ = ["Implementation"]
 _STARTING: Final = 20.0
 """Seconds that a command without announcement has until it can be reached, or until it dials."""
 
+_DIALING: Final = 5.0
+"""Seconds that an implementation has to dial again, besides the longest wait that it may make before."""
+
 _AGAIN: Final = 0.02
 """Seconds between two attempts to reach it."""
 
@@ -46,7 +49,8 @@ class Implementation:
         adapter: how it is started.
         role: the role that it plays.
         way: who dials, and over what.
-        settings: timers in seconds, where they can be set.
+        settings: timers in seconds, where they can be set; what a check goes by.
+        forced: timers that are something else in truth, for mutants.
         run: a folder for files of this run.
         listen_first: if it dials: whether the suite listens before it is started.
 
@@ -66,6 +70,7 @@ class Implementation:
         settings: Mapping[str, float],
         run: Path,
         *,
+        forced: Mapping[str, float] | None = None,
         listen_first: bool = True,
     ) -> None:
         self.adapter = adapter
@@ -78,6 +83,7 @@ class Implementation:
         self.arrivals: list[float] = []
         self.over: Callable[[ByteStream], ByteStream] = lambda stream: stream
         self._run = run
+        self._forced = forced or {}
         self._listen_first = listen_first
         self._listener: Listener | None = None
         self._accepting: asyncio.Task[None] | None = None
@@ -126,17 +132,25 @@ class Implementation:
 
     async def start(self) -> None:
         """Start the process, at the same address as before."""
-        self.process = await launch(self.adapter, self.role, self.way, self._address, self.settings, self._run)
+        self.process = await launch(
+            self.adapter, self.role, self.way, self._address, {**self.settings, **self._forced}, self._run
+        )
         if not self.dials and self.adapter.announcement is not None:
             self._address = await announced(self.process, self.adapter, self.end, self._address)
         self.process.stderr.at_end = self._arrived.set
         if self.adapter.control[self.role]:
             self.control = ControlChannel(self.process, self.end)
 
-    async def has_ended(self) -> str:
-        """How its process ended, once that is known; empty while it runs."""
-        if self.process is not None and self.process.stderr.ended:
-            await self.process.ended()
+    async def has_ended(self, *, within: float = 0.0) -> str:
+        """How its process ended; empty while it runs.
+
+        Args:
+            within: seconds that it may take to end. It closes its connections before it has said why.
+        """
+        if self.process is not None and (within or self.process.stderr.ended):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(within, _STARTING if self.process.stderr.ended else 0.0)):
+                    await self.process.ended()
         return self.ended
 
     async def kill(self) -> None:
@@ -174,12 +188,18 @@ class Implementation:
         while self._waiting:
             self._waiting.popleft()[1].abort()
 
-    async def connect(self, *, within: float = _STARTING) -> ByteStream:
+    async def connect(self, *, within: float | None = None) -> ByteStream:
         """A new stream with the implementation, whoever dials.
+
+        Args:
+            within: seconds; without it, long enough for a process to start, and for the longest wait before it dials.
 
         Raises:
             Violation: it does not come to one in time.
         """
+        if within is None:
+            cap = self.adapter.timer("redial-cap", self.settings) if self.dials and self.arrivals else None
+            within = _STARTING if cap is None else cap + _DIALING
         stream = await (self._next_arrival(within) if self.dials else self._dial(within))
         return self.over(stream)
 

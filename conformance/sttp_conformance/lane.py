@@ -31,6 +31,9 @@ _LONGEST: Final = 60.0
 """Seconds that a check may take. Its own waits are shorter; this ends one that the suite has got wrong."""
 
 _LONGEST_SLOW: Final = 900.0
+_LAST_WORDS: Final = 0.3
+"""Seconds that a process has to end, when a check has failed, so that its end is told as the reason."""
+
 _STDERR: Final = 20
 """Lines of stderr that are kept with a verdict."""
 
@@ -70,7 +73,7 @@ class Lane:
         run: a folder for files of this run.
         over: wraps each stream with the implementation, for mutants; given the way.
         altered: changes answers on the control channel, for mutants.
-        settings: timers that differ from those of a usual run, for mutants.
+        forced: timers that are something else than what checks go by, for mutants.
     """
 
     def __init__(
@@ -81,15 +84,14 @@ class Lane:
         *,
         over: Callable[[Way], Callable[[ByteStream], ByteStream]] | None = None,
         altered: Callable[[ControlChannel, Way], None] | None = None,
-        settings: Mapping[str, float] | None = None,
+        forced: Mapping[str, float] | None = None,
     ) -> None:
         self._adapter = adapter
         self._grace = grace
         self._run = run
         self._over = over
         self._altered = altered
-        self._settings = {**QUICK_TIMERS, **(settings or {})}
-        self._forced = settings or {}
+        self._forced = forced or {}
         self._kept: dict[_Key, tuple[AsyncExitStack, Implementation]] = {}
 
     async def __aenter__(self) -> Lane:
@@ -151,9 +153,11 @@ class Lane:
             place = traceback.extract_tb(error.__traceback__)[-1]
             verdict = Verdict.BROKEN
             message = f"defect of the suite: {type(error).__name__}: {error} ({place.name}, line {place.lineno})"
-        if implementation is not None and implementation.ended and _counts(verdict, check):
-            said = f" ({message})" if message else ""
-            verdict, message = Verdict.FAILED, f"the process ended with {implementation.ended}{said}"
+        if implementation is not None and _counts(verdict, check):
+            waits = _LAST_WORDS if verdict is Verdict.FAILED else 0.0
+            if ended := await implementation.has_ended(within=waits):
+                said = f" ({message})" if message else ""
+                verdict, message = Verdict.FAILED, f"the process ended with {ended}{said}"
         outcome = Outcome(
             verdict=verdict,
             message=message,
@@ -167,7 +171,7 @@ class Lane:
         return outcome
 
     def _key(self, check: Check, way: Way) -> _Key:
-        settings = {**self._settings, **check.timers, **self._forced}
+        settings = {**QUICK_TIMERS, **check.timers}
         return check.role, way, tuple(sorted(settings.items()))
 
     async def _implementation(self, check: Check, way: Way) -> Implementation:
@@ -177,7 +181,13 @@ class Lane:
         if key not in self._kept:
             stack = AsyncExitStack()
             implementation = Implementation(
-                self._adapter, check.role, way, dict(key[2]), self._run, listen_first=check.listen_first
+                self._adapter,
+                check.role,
+                way,
+                dict(key[2]),
+                self._run,
+                forced=self._forced,
+                listen_first=check.listen_first,
             )
             await stack.enter_async_context(implementation)
             if self._over is not None:

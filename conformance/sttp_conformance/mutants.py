@@ -81,12 +81,16 @@ class Conversation:
 
     Attributes:
         way: how the two ends came together.
+        number: which connection of the implementation this is, from 1.
+        numbers: the numbers of all of its connections so far.
         said: how many frames the implementation has said before this one.
         heard: how many frames it has heard.
         memory: whatever a rewrite wants to remember.
     """
 
     way: Way
+    number: int = 1
+    numbers: list[int] = field(default_factory=list)
     said: int = 0
     heard: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
@@ -128,8 +132,14 @@ class Mutant:
         return self.only in (None, way.direction)
 
     def over(self, way: Way) -> Callable[[ByteStream], ByteStream]:
-        """What wraps the streams of a way."""
-        return (lambda stream: Middle(stream, self, way)) if self.is_wrong(way) else (lambda stream: stream)
+        """What wraps the streams of one implementation that runs."""
+        numbers: list[int] = []
+
+        def wrapped(stream: ByteStream) -> ByteStream:
+            numbers.append(len(numbers) + 1)
+            return Middle(stream, self, Conversation(way, numbers[-1], numbers))
+
+        return wrapped if self.is_wrong(way) else (lambda stream: stream)
 
 
 def load_mutants() -> Mapping[str, Mutant]:
@@ -245,13 +255,13 @@ class Middle:
     Args:
         inner: the stream with the honest implementation.
         mutant: what is wrong.
-        way: how it came up.
+        conversation: what he knows of it.
     """
 
-    def __init__(self, inner: ByteStream, mutant: Mutant, way: Way) -> None:
+    def __init__(self, inner: ByteStream, mutant: Mutant, conversation: Conversation) -> None:
         self._inner = inner
         self._mutant = mutant
-        self._conversation = Conversation(way)
+        self._conversation = conversation
         self._from = FrameReader(DEFAULT_LIMITS.response)
         self._to = FrameReader(DEFAULT_LIMITS.response)
         self._due = bytearray()

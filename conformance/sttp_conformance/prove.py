@@ -79,7 +79,7 @@ async def prove(
                 control.altered = mutant.answers if mutant.is_wrong(way) else None
 
             lane = [
-                Lane(adapter, _GRACE, run, over=mutant.over, altered=altered, settings=mutant.settings)
+                Lane(adapter, _GRACE, run, over=mutant.over, altered=altered, forced=mutant.settings)
                 for _ in range(min(lanes, len(due)))
             ]
             made = await make_all(due, lane, lambda check, way, outcome: None)

@@ -72,7 +72,7 @@ async def run(
 
     with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
         place = prepared(folder)
-        found = await smoke(adapter, ways, place)
+        found = await smoke(adapter, ways, place, {check.role for check, _ in single})
         due = []
         for check, way in single:
             unsupported, reason = why_not(check, way, adapter, selection)

@@ -89,6 +89,14 @@ class ScriptedPeer(ABC, Generic[Heard]):
         except TransportError as error:
             self._note_end(f"reset ({error})")
 
+    async def say_in_pieces(self, message: Any, size: int = 1) -> None:
+        """Send one message in pieces of so many bytes, far enough apart to be read one by one."""
+        data = message if isinstance(message, bytes) else self.written(message)
+        for start in range(0, len(data), size):
+            await self.say(data[start : start + size])
+            await asyncio.sleep(self.grace.step)
+        self._said(message)
+
     def _said(self, message: Any) -> None:
         """Take note of what this end has said."""
 

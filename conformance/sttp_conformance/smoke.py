@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sttp.codes import Role
 from sttp.errors import STTPError
+from sttp.transport import ByteStream
 from sttp_conformance.adapter import QUICK_TIMERS, Adapter
 from sttp_conformance.control import ControlError, UnsupportedRequest
 from sttp_conformance.grace import Grace
@@ -28,6 +31,8 @@ UNKNOWN_REQUEST: Final = "do-what-nobody-knows"
 
 _AT_ONCE: Final = 2
 _SAMPLES: Final = 5
+_LAST_WORDS: Final = 1.0
+"""Seconds that a process has to end after it has closed its connection, and to say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class SmokeLine:
         adapter_is_broken: whether the adapter is to blame, not the implementation.
         text: one line for people.
         round_trip: seconds until it answered; 0 when it did not.
+        start: seconds until it was up; 0 when it was not.
     """
 
     end: str
@@ -49,6 +55,7 @@ class SmokeLine:
     adapter_is_broken: bool
     text: str
     round_trip: float = 0.0
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Smoke:
     @property
     def grace(self) -> Grace:
         """How long checks wait."""
-        return Grace.of_round_trip(self.round_trip)
+        return Grace.of(self.round_trip, max((line.start for line in self.lines), default=0.0))
 
     def broken(self, end: str, way: Way) -> str:
         """Why the adapter does not work for an end; empty when it does, or when it was not tried."""
@@ -74,8 +81,8 @@ class Smoke:
         )
 
 
-async def smoke(adapter: Adapter, ways: list[Way], run: Path) -> Smoke:
-    """Try every end that the adapter has, in every way."""
+async def smoke(adapter: Adapter, ways: list[Way], run: Path, roles: Collection[Role] = tuple(Role)) -> Smoke:
+    """Try every end of some roles that the adapter has, in every way."""
     gate = asyncio.Semaphore(1 if adapter.addresses else _AT_ONCE)
 
     async def one(end: str, role: Role, way: Way) -> SmokeLine:
@@ -86,7 +93,7 @@ async def smoke(adapter: Adapter, ways: list[Way], run: Path) -> Smoke:
         (end, role, way)
         for way in ways
         for end, (role, direction) in ENDS.items()
-        if direction is way.direction and adapter.has_end(role, direction)
+        if role in roles and direction is way.direction and adapter.has_end(role, direction)
     ]
     return Smoke(tuple(await asyncio.gather(*(one(*each) for each in wanted))))
 
@@ -96,33 +103,37 @@ async def _try(adapter: Adapter, end: str, role: Role, way: Way, run: Path) -> S
     try:
         async with Implementation(adapter, role, way, QUICK_TIMERS, run) as implementation:
             stream = await implementation.connect()
-            took = time.monotonic() - began
-            if implementation.control is not None:
-                try:
-                    await implementation.control.ask(UNKNOWN_REQUEST)
-                except UnsupportedRequest:
-                    pass
-                else:
-                    raise ControlError(
-                        f"{end}: the unknown request {UNKNOWN_REQUEST!r} is not answered with unsupported"
-                    )
             try:
-                if role is Role.PUBLISHER:
-                    async with ScriptedSubscriber(stream, Grace(), Recording()) as subscriber:
-                        round_trip = await _greet_publisher(subscriber)
-                else:
-                    async with ScriptedPublisher(stream, Grace(), Recording()) as publisher:
-                        round_trip = await _greet_subscriber(publisher)
+                took = time.monotonic() - began
+                await _ask_the_unknown(implementation)
+                round_trip = await _greet(role, stream)
+            except ControlError:
+                raise
             except Violation as error:
-                how = f"; its process ended with {implementation.ended}" if implementation.ended else ""
-                return SmokeLine(
-                    end, way, False, False, f"{end} ({way}): the implementation does not answer: {error}{how}"
-                )
+                ended = await implementation.has_ended(within=_LAST_WORDS)
+                how = f"; its process ended with {ended}" if ended else ""
+                text = f"{end} ({way}): the implementation does not answer: {error}{how}"
+                return SmokeLine(end, way, False, False, text)
+            finally:
+                await stream.close()
     except (LaunchError, ControlError, Violation, STTPError) as error:
         text = str(error).removeprefix(f"{end}: ")
         return SmokeLine(end, way, False, True, f"{end} ({way}): the adapter does not work: {text}")
     text = f"{end} ({way}): works; up after {took:.2f} s, answers within {1000 * round_trip:.1f} ms"
-    return SmokeLine(end, way, True, False, text, round_trip)
+    return SmokeLine(end, way, True, False, text, round_trip, took)
+
+
+async def _ask_the_unknown(implementation: Implementation) -> None:
+    if implementation.control is not None:
+        with suppress(UnsupportedRequest):
+            await implementation.control.ask(UNKNOWN_REQUEST)
+            raise ControlError(f"the unknown request {UNKNOWN_REQUEST!r} is not answered with unsupported")
+
+
+async def _greet(role: Role, stream: ByteStream) -> float:
+    if role is Role.PUBLISHER:
+        return await _greet_publisher(ScriptedSubscriber(stream, Grace(), Recording()))
+    return await _greet_subscriber(ScriptedPublisher(stream, Grace(), Recording()))
 
 
 async def _greet_publisher(subscriber: ScriptedSubscriber) -> float:

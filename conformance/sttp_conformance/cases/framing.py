@@ -70,9 +70,7 @@ async def subscriber_skips_an_empty_frame(case: Case) -> None:
 async def publisher_reads_commands_sent_byte_by_byte(case: Case) -> None:
     """A publisher reads a frame however the bytes are cut, and several frames that come at once."""
     async with case.subscriber() as peer:
-        defined = peer.written(commands.DefineOperationalModes(modes=TSSC))
-        for byte in defined:
-            await peer.say(bytes((byte,)))
+        await peer.say_in_pieces(commands.DefineOperationalModes(modes=TSSC))
         asked = peer.written(commands.UpdateProcessingInterval(milliseconds=-1))
         await peer.say(asked + asked)
         for _ in range(2):

@@ -38,12 +38,11 @@ MUTANTS = (
         "publisher_only_says_that_it_unsubscribes",
         PUBLISHER,
         caught_by=("sends_no_data_after_unsubscribe",),
-        hears=lambda frame, conversation: (b"\x05\xff\xff\xff\xff",) if frame[0] == Command.UNSUBSCRIBE else (frame,),
+        hears=replaced(Command.UNSUBSCRIBE, lambda frame: b"\x05\xff\xff\xff\xff"),
         says=replaced(
             Response.SUCCEEDED,
             lambda frame: b"\x80\x03\x00\x00\x00\x00",
             answering=Command.UPDATE_PROCESSING_INTERVAL,
-            first=True,
         ),
     ),
     Mutant(
