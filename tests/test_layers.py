@@ -47,6 +47,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.background": {"sttp.errors"},
     "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber", "sttp.background"},
     "sttp.cli": ENDS | {"sttp.publisher", "sttp.subscriber"},
+    "sttp.cli.conformance": {"sttp.cli.options", "sttp.cli.terminal", "sttp.errors", "sttp_conformance"},
     "sttp.__main__": {"sttp.cli"},
     "sttp_conformance": VOCABULARY | {"sttp.wire", "sttp.transport"},
 }
@@ -59,7 +60,7 @@ _WITH_A_LOOP = {
     "sttp.publisher", "sttp.queues", "sttp.subscriber", "sttp.testing", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
-    "asyncio": _WITH_A_LOOP,
+    "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},
     "construct": {"sttp.wire", "sttp_conformance"},
     "lark": {"sttp.filter_expression"},
     # in measurement and metadata as types of their methods
@@ -68,15 +69,20 @@ HOME: Mapping[str, set[str]] = {
     "polars": {"sttp.tabular", "sttp.measurement"},
     "pyarrow": {"sttp.tabular", "sttp.measurement"},
     "re2": {"sttp.filter_expression"},
+    "pytest": {"sttp_conformance"},
     "rich": {"sttp.cli"},
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
     "threading": {"sttp.background"},
-    "time": {"sttp.ticks", *_WITH_A_LOOP},
-    "typer": {"sttp.cli"},
+    "time": {"sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
+    "typer": {"sttp.cli", "sttp.cli.conformance"},
 }
 PLUGIN_LIBRARIES = {"asyncio", "socket", "time"}
+
+# A command line starts at once, and pytest wherever this is installed: what they reach without being asked for the
+# suite must not import it.
+AT_START = {"sttp.cli", "sttp.cli.conformance", "sttp_conformance.pytest_plugin"}
 
 
 def _modules() -> dict[str, Path]:
@@ -148,6 +154,25 @@ def test_libraries_stay_at_home(module: str) -> None:
         assert libraries <= PLUGIN_LIBRARIES
     else:
         assert {name for name in libraries if _layer(module) not in HOME[name]} == set()
+
+
+@pytest.mark.parametrize("module", sorted(AT_START))
+def test_the_suite_is_imported_when_it_is_asked_for(module: str) -> None:
+    body = ast.parse(MODULES[module].read_text(encoding="utf-8")).body
+    at_once = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not [node for node in at_once if "sttp_conformance" in ast.unparse(node)]
+
+
+def test_the_judge_does_not_borrow_the_reasoning_of_the_defendant() -> None:
+    """Not even by way of something that it may import."""
+    reached, waiting = set(), [module for module in MODULES if _within(module, {"sttp_conformance"})]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached and module in MODULES and module != "sttp":
+            reached.add(module)
+            waiting += IMPORTS[module]
+    assert "sttp.wire.responses" in reached
+    assert {name for name in reached if _within(name, {"sttp.session", "sttp.connection", "sttp.metadata"})} == set()
 
 
 def test_no_import_cycles() -> None:

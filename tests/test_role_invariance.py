@@ -23,7 +23,8 @@ from sttp.codes import Command, Role
 from sttp.session import PublisherConfig, PublisherSession, SubscriberSession
 from sttp.session.base import Session
 from sttp.transport import ByteStream, Link
-from transcript import Measurements, Transcript, difference, read_transcript
+from sttp_conformance.measurements import Measurements
+from sttp_conformance.transcript import Transcript, difference, read_transcript
 
 VERSIONS = (1, 2, 3)
 

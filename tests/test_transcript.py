@@ -19,7 +19,8 @@ from sttp.wire.responses import AnyResponse, DataPacket, write_response
 from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscEncoder, write_tssc_payload
-from transcript import Measurements, Transcript, difference, read_transcript
+from sttp_conformance.measurements import Measurements
+from sttp_conformance.transcript import Transcript, difference, read_transcript
 
 TSSC = OperationalModes()
 COMPACT = OperationalModes(flags=ModeFlags.GZIP | ModeFlags.COMPRESS_METADATA)

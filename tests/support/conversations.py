@@ -41,8 +41,8 @@ from sttp.transport import RedialPolicy
 from sttp.transport.memory import MemoryTransport
 from sttp.wire.commands import ConfirmUpdateSignalIndexCache, write_command
 from sttp.wire.responses import NoOP, write_response
+from sttp_conformance.measurements import Measurements
 from tap import Recording, Tap
-from transcript import Measurements
 
 __all__ = [
     "CONVERSATIONS",

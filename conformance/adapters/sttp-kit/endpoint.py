@@ -1,0 +1,198 @@
+"""One end of STTP as a command, for the conformance suite: JSON lines on stdin, answers on stdout.
+
+It uses the public names of `sttp` only, and is about as long as such a program has to be in any language.
+
+    python endpoint.py publisher tcp://127.0.0.1:0 --metadata metadata.xml
+    python endpoint.py subscriber reverse+tcp://127.0.0.1:0
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sttp import MeasurementBatch, Metadata, Publisher, Subscriber
+from sttp.session import PublisherConfig, SubscriberConfig
+from sttp.transport import RedialPolicy
+
+Answer = dict[str, Any] | None
+Requests = Mapping[str, Callable[..., Awaitable[Answer]]]
+
+
+def seconds(name: str, default: float) -> float:
+    """A timer, from the environment."""
+    return float(os.environ.get(name, default))
+
+
+def redial() -> RedialPolicy:
+    """How to dial again."""
+    return RedialPolicy(base=seconds("STTP_REDIAL_BASE", 1.0), cap=seconds("STTP_REDIAL_CAP", 60.0))
+
+
+def announce(*urls: str) -> None:
+    """Say where this end listens."""
+    for url in urls:
+        print(f"listening {url}", file=sys.stderr, flush=True)
+
+
+# --- the two roles
+
+
+async def publish(url: str, metadata: Metadata) -> None:
+    """Be a publisher until stdin ends."""
+    config = PublisherConfig(
+        noop_interval=seconds("STTP_KEEP_ALIVE", 5.0), first_command_timeout=seconds("STTP_FIRST_COMMAND", 20.0)
+    )
+    async with Publisher(url, metadata=metadata, redial=redial(), config=config) as publisher:
+        announce(*publisher.listening)
+
+        async def publish(measurements: list[list[Any]]) -> Answer:
+            signals = publisher.signals
+            index, ticks, value, flags = [], [], [], []
+            for signal_id, time, number, state in measurements:
+                index.append(signals.index_of[UUID(signal_id)])
+                ticks.append(time)
+                value.append(float(number))
+                flags.append(state)
+            await publisher.publish(MeasurementBatch.of(signals, index, ticks, value, flags))
+            return None
+
+        async def redefine_metadata(document: str) -> Answer:
+            publisher.change_metadata(Metadata.read(document.encode()))
+            return None
+
+        async def notify(text: str) -> Answer:
+            publisher.notify(text)
+            return None
+
+        async def buffer_block(signal: str, payload: str) -> Answer:
+            publisher.send_buffer_block(UUID(signal), bytes.fromhex(payload))
+            return None
+
+        await answer_requests(
+            {
+                "publish": publish,
+                "redefine-metadata": redefine_metadata,
+                "notify": notify,
+                "buffer-block": buffer_block,
+            }
+        )
+
+
+async def subscribe(url: str) -> None:
+    """Be a subscriber until stdin ends."""
+    config = SubscriberConfig(silence_timeout=seconds("STTP_DEAD_PEER", 20.0))
+    received: list[list[Any]] = []
+    happened: list[dict[str, Any]] = []
+    async with Subscriber(url, redial=redial(), config=config) as subscriber, asyncio.TaskGroup() as tasks:
+        if subscriber.listening is not None:
+            announce(subscriber.listening)
+
+        async def take_measurements() -> None:
+            async for batch in subscriber.measurements():
+                received.extend([str(m.signal.signal_id), m.ticks, wire(m.value), int(m.flags)] for m in batch)
+
+        async def take_events() -> None:
+            async for event in subscriber.events():
+                what = asdict(event.event) if is_dataclass(event.event) else {}
+                happened.append({"event": type(event.event).__name__, **json.loads(json.dumps(what, default=str))})
+
+        taking = [tasks.create_task(take_measurements()), tasks.create_task(take_events())]
+
+        async def report() -> Answer:
+            found = list(received)
+            received.clear()
+            return {"measurements": found}
+
+        async def events() -> Answer:
+            found = list(happened)
+            happened.clear()
+            return {"events": found}
+
+        async def subscribe(filter: str) -> Answer:  # noqa: A002 - the word of the contract
+            await subscriber.subscribe(filter)
+            return None
+
+        async def unsubscribe() -> Answer:
+            subscriber.unsubscribe()
+            return None
+
+        async def refresh_metadata() -> Answer:
+            metadata = await subscriber.refresh_metadata()
+            return {"signals": [str(signal.signal_id) for signal in metadata.signals]}
+
+        async def user_command(number: int, payload: str = "") -> Answer:
+            subscriber.send_user_command(number, bytes.fromhex(payload))
+            return None
+
+        await answer_requests(
+            {
+                "report": report,
+                "events": events,
+                "subscribe": subscribe,
+                "unsubscribe": unsubscribe,
+                "refresh-metadata": refresh_metadata,
+                "user-command": user_command,
+            }
+        )
+        for task in taking:
+            task.cancel()
+
+
+def wire(value: float) -> float | str:
+    """A value as JSON has it."""
+    if value != value:  # noqa: PLR0124 - NaN
+        return "NaN"
+    return value if abs(value) != float("inf") else ("Infinity" if value > 0 else "-Infinity")
+
+
+# --- the control channel
+
+
+async def answer_requests(requests: Requests) -> None:
+    """Take requests, one JSON object on each line of stdin, until there are no more; answer each on stdout."""
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader(limit=2**26)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async with asyncio.TaskGroup() as tasks:
+        while line := await lines.readline():
+            tasks.create_task(answer(requests, json.loads(line)))
+
+
+async def answer(requests: Requests, request: dict[str, Any]) -> None:
+    """Do what a request asks for, and say how it went."""
+    number, name = request.pop("id"), request.pop("do")
+    if name not in requests:
+        reply: dict[str, Any] = {"unsupported": True}
+    else:
+        try:
+            reply = {"ok": True, **(await requests[name](**request) or {})}
+        except Exception as error:  # noqa: BLE001 - whatever it is, the suite shall know
+            reply = {"error": f"{type(error).__name__}: {error}"}
+    print(json.dumps({"id": number, **reply}), flush=True)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("role", choices=["publisher", "subscriber"])
+    parser.add_argument("url")
+    parser.add_argument("--metadata", type=Path)
+    arguments = parser.parse_args()
+    if arguments.role == "publisher":
+        metadata = Metadata.from_file(arguments.metadata) if arguments.metadata else Metadata()
+        asyncio.run(publish(arguments.url, metadata))
+    else:
+        asyncio.run(subscribe(arguments.url))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""A case: one check, met in one way. It is all that the body of a check is given."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from sttp.codes import Role
+from sttp.measurement import Columns, SignalTable
+from sttp_conformance.checks import Check
+from sttp_conformance.control import ControlChannel
+from sttp_conformance.grace import Grace
+from sttp_conformance.grid import Clock, columns, rows
+from sttp_conformance.implementation import Implementation
+from sttp_conformance.recording import Recording
+from sttp_conformance.scripted_peer import ScriptedPeer
+from sttp_conformance.scripted_publisher import ScriptedPublisher
+from sttp_conformance.scripted_subscriber import ScriptedSubscriber
+from sttp_conformance.violation import NotSupported, Skip, Violation
+from sttp_conformance.ways import Way
+
+__all__ = ["Case"]
+
+P = TypeVar("P", bound=ScriptedPeer[Any])
+
+_TURNED_AWAY: Final = 50
+"""How often a listening subscriber may close a new connection that comes before it has done away with the last."""
+
+_POLL: Final = 0.01
+"""Seconds between two requests for what was received."""
+
+
+class Case:
+    """One check in one way.
+
+    Attributes:
+        check: the check.
+        way: who dials, and over what.
+        implementation: what is judged, running.
+        grace: how long to wait.
+        clock: times for measurements.
+        recordings: each connection of this case.
+        notes: what the check found worth mentioning.
+    """
+
+    def __init__(self, check: Check, way: Way, implementation: Implementation, grace: Grace) -> None:
+        self.check = check
+        self.way = way
+        self.implementation = implementation
+        self.grace = grace
+        self.clock = Clock()
+        self.recordings: list[Recording] = []
+        self.notes: list[str] = []
+
+    # --- peers
+
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncIterator[ScriptedSubscriber]:
+        """A scripted subscriber that is connected with the publisher under test. It has said nothing yet."""
+        assert self.check.role is Role.PUBLISHER, "a subscriber is the other end of a publisher"
+        recording = self._recording()
+        stream = await self.implementation.connect()
+        recording.note("connected")
+        async with ScriptedSubscriber(stream, self.grace, recording) as peer:
+            yield peer
+
+    @asynccontextmanager
+    async def publisher(self) -> AsyncIterator[ScriptedPublisher]:
+        """A scripted publisher that is connected with the subscriber under test, which has begun to speak."""
+        assert self.check.role is Role.SUBSCRIBER, "a publisher is the other end of a subscriber"
+        async with await self._publisher() as peer:
+            yield peer
+
+    async def _publisher(self) -> ScriptedPublisher:
+        for _ in range(_TURNED_AWAY):
+            recording = Recording()
+            stream = await self.implementation.connect()
+            recording.note("connected")
+            peer = ScriptedPublisher(stream, self.grace, recording)
+            try:
+                spoke = await peer.arrives(within=self.grace.reply)
+            except TimeoutError:
+                spoke = True  # it is silent: the check will say so
+            if spoke:
+                self.recordings.append(recording)
+                return peer
+            await stream.close()
+            await asyncio.sleep(_POLL)  # it may still be doing away with the connection before
+        raise Violation(f"{self.implementation.end}: it ends every connection without a word")
+
+    def _recording(self) -> Recording:
+        self.recordings.append(Recording())
+        return self.recordings[-1]
+
+    # --- measurements
+
+    def frame(self, *index: int, flags: int = 0) -> Columns:
+        """One measurement of each of some signals, at the next time."""
+        return columns(self.clock, index, flags=flags)
+
+    async def publish(self, measurements: Columns, signals: SignalTable) -> None:
+        """Let the publisher under test publish measurements. Needs `control:publish`."""
+        await self.control.ask("publish", measurements=rows(measurements, signals))
+
+    async def received(self, count: int, *, within: float | None = None) -> list[list[Any]]:
+        """Wait until the subscriber under test has received so many measurements. Needs `control:report`.
+
+        Returns:
+            All that it received since it was asked last: signal ID, ticks, value and flags of each.
+
+        Raises:
+            Violation: fewer came in time.
+        """
+        limit = self.grace.reply if within is None else within
+        deadline = time.monotonic() + limit
+        found: list[list[Any]] = []
+        while True:
+            found += (await self.control.ask("report"))["measurements"]
+            if len(found) >= count:
+                return found
+            if time.monotonic() > deadline:
+                raise Violation(
+                    f"expected that the application receives {count} measurements; it has {len(found)} after "
+                    f"{limit:.1f} s"
+                )
+            await asyncio.sleep(_POLL)
+
+    @property
+    def control(self) -> ControlChannel:
+        """The control channel of the implementation.
+
+        Raises:
+            NotSupported: it has none.
+        """
+        if self.implementation.control is None:
+            raise NotSupported("the adapter has no control channel")
+        return self.implementation.control
+
+    # --- what is known
+
+    def timer(self, name: str) -> float:
+        """What a timer of the implementation is, in seconds.
+
+        Raises:
+            Skip: nobody knows.
+        """
+        known = self.implementation.adapter.timer(name, self.implementation.settings)
+        if known is None:
+            raise Skip(f"the adapter does not say what the timer {name} is (timers.{name})")
+        return known
+
+    def require(self, true: object, expected: str, got: object = None) -> None:
+        """Check that something is true.
+
+        Raises:
+            Violation: it is not.
+        """
+        if not true:
+            raise Violation(f"expected {expected}" + ("" if got is None else f", not {got}"))
+
+    def note(self, text: str) -> None:
+        """Mention something in the report."""
+        self.notes.append(text)
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """Timers as they were set."""
+        return self.implementation.settings

@@ -1,0 +1,129 @@
+"""Proving that checks can fail: each mutant is judged by the checks that must catch it, and harmless ones by all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sttp_conformance.adapter import Adapter
+from sttp_conformance.cases import role_invariance
+from sttp_conformance.checks import Check, load_checks
+from sttp_conformance.control import ControlChannel
+from sttp_conformance.grace import Grace
+from sttp_conformance.lane import Lane
+from sttp_conformance.mutants import Mutant
+from sttp_conformance.runner import Made, make_all, prepared
+from sttp_conformance.selection import Selection, why_not
+from sttp_conformance.verdicts import Verdict
+from sttp_conformance.ways import Way
+
+__all__ = ["Proof", "prove"]
+
+_GRACE = Grace(reply=2.0, quiet=0.3)
+"""Mutants are judged behind an implementation that is known to be quick; what never comes is given up sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a check made of a mutant.
+
+    Attributes:
+        mutant: name of the mutant.
+        check: name of the check, with its subject.
+        caught: whether it failed.
+        message: what it said.
+        expected: whether it was to be caught.
+    """
+
+    mutant: str
+    check: str
+    caught: bool
+    message: str
+    expected: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is as it must be."""
+        return self.caught is self.expected
+
+    def __str__(self) -> str:
+        what = "caught by" if self.caught else "NOT caught by" if self.expected else "passed by"
+        return f"{self.mutant}: {what} {self.check}{f': {self.message}' if self.message else ''}"
+
+
+async def prove(
+    adapter: Adapter,
+    mutants: Iterable[Mutant],
+    *,
+    lanes: int = 2,
+    told: Callable[[Proof], None] = lambda proof: None,
+) -> list[Proof]:
+    """Judge mutants of an implementation.
+
+    Args:
+        adapter: an implementation that passes.
+        mutants: what is to be wrong with it.
+        lanes: checks that are made at once.
+        told: called with each proof as it comes.
+    """
+    checks = load_checks()
+    proofs: list[Proof] = []
+    with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
+        run = prepared(folder)
+        for mutant in mutants:
+            names = list(checks) if mutant.harmless else list(mutant.caught_by)
+            due = _due(adapter, mutant, names, checks)
+
+            def altered(control: ControlChannel, way: Way, mutant: Mutant = mutant) -> None:
+                control.altered = mutant.answers if mutant.is_wrong(way) else None
+
+            lane = [
+                Lane(adapter, _GRACE, run, over=mutant.over, altered=altered, forced=mutant.settings)
+                for _ in range(min(lanes, len(due)))
+            ]
+            made = await make_all(due, lane, lambda check, way, outcome: None)
+            for name in names:
+                for proof in _proofs(mutant, name, checks, made):
+                    proofs.append(proof)
+                    told(proof)
+    return proofs
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A check and its subject: `comparison[check]`."""
+    check, _, subject = name.partition("[")
+    return check, subject.removesuffix("]")
+
+
+def _due(adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check]) -> list[tuple[Check, Way]]:
+    due: dict[tuple[str, Way], tuple[Check, Way]] = {}
+    selection = Selection(transports=(next(iter(adapter.transports)),))
+    for name in names:
+        check, subject = _split(name)
+        made = checks[subject or check]
+        if made.compares or made.role is not mutant.role:
+            continue
+        for way in selection.ways(adapter):
+            wanted = bool(subject) or mutant.harmless or mutant.is_wrong(way)
+            if wanted and way.direction in made.directions and not why_not(made, way, adapter, selection)[1]:
+                due[made.name, way] = (made, way)
+    return list(due.values())
+
+
+def _proofs(mutant: Mutant, name: str, checks: Mapping[str, Check], made: Made) -> Iterable[Proof]:
+    check, subject = _split(name)
+    ways = [way for made_name, way in made if made_name == (subject or check)]
+    if subject:
+        for first, second in role_invariance.pairs(checks[check], ways):
+            outcome = role_invariance.compared(
+                checks[subject], (first, made.get((subject, first))), (second, made.get((subject, second)))
+            )
+            yield Proof(mutant.name, name, outcome.verdict is Verdict.FAILED, outcome.message, not mutant.harmless)
+        return
+    for way in ways:
+        outcome = made[check, way]
+        caught = outcome.verdict is not Verdict.PASSED if mutant.harmless else outcome.verdict is Verdict.FAILED
+        yield Proof(mutant.name, f"{name} ({way})", caught, outcome.message, not mutant.harmless)
+    if not ways and not mutant.harmless:
+        yield Proof(mutant.name, name, False, "the check is made in no way in which the mutant is wrong", True)

@@ -1,0 +1,193 @@
+"""`sttp conformance`: judge an implementation. The suite is imported only when one of these commands runs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from sttp.cli.options import Debug
+from sttp.cli.terminal import announce, printable
+from sttp.errors import UsageError
+
+if TYPE_CHECKING:
+    from sttp_conformance.adapter import Adapter
+    from sttp_conformance.selection import Selection
+    from sttp_conformance.verdicts import Result
+
+__all__ = ["app", "explain", "list_checks", "prove", "run", "smoke"]
+
+_BROKEN: Final = 2
+
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def _conformance(context: typer.Context, debug: Debug = False) -> None:
+    """Judge any implementation of STTP, in any language, by the conformance suite.
+
+    An adapter file says how the implementation is started; conformance/ADAPTER.md says how to write one.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(_BROKEN)
+
+
+AdapterArgument = Annotated[
+    Path, typer.Argument(metavar="ADAPTER", help="The adapter file of the implementation, or the folder that it is in.")
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Option("-k", metavar="WORD", help="Only checks, chapters or requirement ids with this in their name."),
+]
+Directions = Annotated[
+    list[str] | None, typer.Option("--direction", metavar="DIRECTION", help="Only forward, or only reverse.")
+]
+Transports = Annotated[
+    list[str] | None,
+    typer.Option("--transport", metavar="SCHEME", help="Only over this one of the adapter's transports."),
+]
+
+
+@app.command("run", short_help="Make all checks, in all ways.")
+def run(
+    adapter: AdapterArgument,
+    words: Words = None,
+    directions: Directions = None,
+    transports: Transports = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Make checks too that take minutes.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write results.json, junit.xml and summary.txt into this folder."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", min=1, help="Checks that are made at once.")
+    ] = None,
+) -> None:
+    """Judge an implementation, and print what it must do and does not.
+
+    The exit code is 0 when everything is as the adapter file says, 1 when something that must be so is not, and 2 when
+    the adapter or the suite does not work, so that nothing is said about the implementation.
+    """
+    from sttp_conformance.reports import as_text, write_reports  # noqa: PLC0415 - see above
+    from sttp_conformance.runner import LANES  # noqa: PLC0415
+    from sttp_conformance.runner import run as judge  # noqa: PLC0415
+
+    found = _adapter(adapter)
+    selection = _selection(words, directions, transports, found, slow=slow)
+    record = asyncio.run(judge(found, selection, lanes=jobs or LANES, told=_progress))
+    for line in as_text(record):
+        print(printable(line))
+    if out is not None:
+        for file in write_reports(record, out):
+            announce(f"wrote {file}")
+    raise typer.Exit(record.exit_code)
+
+
+@app.command("smoke", short_help="Tell a broken adapter from a broken implementation.")
+def smoke(adapter: AdapterArgument, directions: Directions = None, transports: Transports = None) -> None:
+    """Start every end of an implementation once and let it answer, which takes seconds.
+
+    The exit code is 0 when all work, 1 when the implementation does not answer, and 2 when the adapter does not work.
+    """
+    import tempfile  # noqa: PLC0415 - see above
+
+    from sttp_conformance.runner import prepared  # noqa: PLC0415
+    from sttp_conformance.smoke import smoke as try_all  # noqa: PLC0415
+
+    found = _adapter(adapter)
+    selection = _selection(None, directions, transports, found, slow=False)
+    with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
+        tried = asyncio.run(try_all(found, selection.ways(found), prepared(folder)))
+    for line in tried.lines:
+        print(printable(line.text))
+    if any(line.adapter_is_broken for line in tried.lines):
+        raise typer.Exit(_BROKEN)
+    raise typer.Exit(int(not all(line.works for line in tried.lines)))
+
+
+@app.command("list", short_help="List the checks.")
+def list_checks(words: Words = None) -> None:
+    """List the checks: chapter, name, role that is judged, level, and requirements."""
+    from sttp_conformance.explain import listed  # noqa: PLC0415 - see above
+
+    for line in listed(tuple(words or ())):
+        print(line)
+
+
+@app.command("explain", short_help="Say what a check or a requirement is about.")
+def explain(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id of a requirement, or name of a check.")],
+) -> None:
+    """Say what a check or a requirement is about, where it comes from, and what it was seen to fail with."""
+    from sttp_conformance.explain import explained  # noqa: PLC0415 - see above
+
+    try:
+        lines = explained(name)
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
+    for line in lines:
+        print(line)
+
+
+@app.command("prove", short_help="See whether the checks notice mutants.")
+def prove(
+    adapter: AdapterArgument,
+    words: Annotated[
+        list[str] | None, typer.Option("-k", metavar="WORD", help="Only mutants with this in their name.")
+    ] = None,
+) -> None:
+    """Judge mutants of an implementation that passes: each is wrong in one way, and must be caught by its checks.
+
+    Harmless mutants must be caught by none.
+    """
+    from sttp_conformance.mutants import load_mutants  # noqa: PLC0415 - see above
+    from sttp_conformance.prove import prove as judge  # noqa: PLC0415
+
+    mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
+    proofs = asyncio.run(judge(_adapter(adapter), mutants, told=lambda proof: print(printable(str(proof)))))
+    wrong = [proof for proof in proofs if not proof.holds]
+    caught = {proof.mutant for proof in proofs if proof.expected} - {proof.mutant for proof in wrong}
+    harmful = [mutant for mutant in mutants if not mutant.harmless]
+    print(f"{len(caught)} of {len(harmful)} mutants are caught by all checks that must catch them")
+    passed = len([mutant for mutant in mutants if mutant.harmless]) - len(
+        {proof.mutant for proof in wrong if not proof.expected}
+    )
+    print(f"{passed} of {len(mutants) - len(harmful)} harmless mutants are let pass by all checks")
+    raise typer.Exit(int(bool(wrong)))
+
+
+def _adapter(path: Path) -> Adapter:
+    from sttp_conformance.adapter import AdapterError, read_adapter  # noqa: PLC0415 - see above
+
+    try:
+        return read_adapter(path)
+    except AdapterError as error:
+        raise UsageError(str(error)) from None
+
+
+def _selection(
+    words: list[str] | None, directions: list[str] | None, transports: list[str] | None, adapter: Adapter, *, slow: bool
+) -> Selection:
+    from sttp_conformance.selection import Selection  # noqa: PLC0415 - see above
+    from sttp_conformance.ways import Direction  # noqa: PLC0415
+
+    for each in directions or ():
+        if each not in list(Direction):
+            raise UsageError(f"--direction is forward or reverse, not {each!r}")
+    for each in transports or ():
+        if each not in adapter.transports:
+            raise UsageError(f"--transport: the adapter has {', '.join(adapter.transports)}, not {each!r}")
+    return Selection(
+        words=tuple(words or ()),
+        directions=tuple(Direction(each) for each in directions or ()),
+        transports=tuple(transports or ()),
+        slow=slow,
+    )
+
+
+def _progress(result: Result, done: int, total: int) -> None:
+    if result.verdict not in ("unsupported", "skipped"):
+        announce(printable(f"{done:>4}/{total} {result.verdict:<6} {result}"))

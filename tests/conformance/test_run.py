@@ -1,0 +1,130 @@
+"""Whole runs: ours is judged like anyone's, the lists stay true, and mutants are caught."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from sttp.cli import main
+from sttp_conformance.adapter import Adapter, read_adapter
+from sttp_conformance.checks import load_checks
+from sttp_conformance.expectations import Expectation, Expectations, Known
+from sttp_conformance.mutants import load_mutants
+from sttp_conformance.prove import prove
+from sttp_conformance.reports import as_text, write_reports
+from sttp_conformance.runner import run
+from sttp_conformance.schema import faults, load_schema
+from sttp_conformance.selection import Selection
+from sttp_conformance.verdicts import RunRecord, Verdict
+from sttp_conformance.ways import Direction
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "conformance" / "adapters" / "sttp-kit"
+FORWARD = (Direction.FORWARD,)
+
+
+@pytest.fixture(scope="module")
+def ours() -> Adapter:
+    return read_adapter(FOLDER)
+
+
+def knowing(adapter: Adapter, *known: Expectation, **unsupported: str) -> Adapter:
+    return replace(adapter, expectations=Expectations(unsupported, known))
+
+
+async def judged(adapter: Adapter, *words: str, directions: tuple[Direction, ...] = FORWARD) -> RunRecord:
+    return await run(adapter, Selection(words=words, directions=directions), lanes=2)
+
+
+async def test_ours_passes_in_all_roles_and_directions_and_the_reports_say_so(ours: Adapter, tmp_path: Path) -> None:
+    record = await judged(ours, "speaks_first", "answers_operational_modes", "late_listener", directions=())
+    assert record.exit_code == 0
+    assert {(result.role, result.direction) for result in record.results} >= {
+        ("publisher", "forward"), ("publisher", "reverse"), ("subscriber", "forward"), ("subscriber", "reverse"),
+    }  # fmt: skip
+    assert set(record.covered) == {
+        each for name in ("speaks_first_with_operational_modes", "answers_operational_modes",
+                          "dialing_publisher_finds_a_late_listener") for each in load_checks()[name].requirements
+    }  # fmt: skip
+    for path in write_reports(record, tmp_path):
+        assert path.stat().st_size
+    document = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert list(faults(document, load_schema("results.schema.json"))) == []
+    suites = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert sum(int(suite.get("tests", 0)) for suite in suites) == len(record.results)
+    assert not suites.findall(".//failure")
+
+
+async def test_comparisons_are_made_of_what_was_recorded(ours: Adapter) -> None:
+    record = await judged(ours, "answers_operational_modes", "publisher_negotiates_alike", directions=())
+    (compared,) = [result for result in record.results if result.subject]
+    assert (compared.verdict, compared.direction) == (Verdict.PASSED, "both")
+    assert compared.subject == "answers_operational_modes"
+
+
+@pytest.mark.parametrize("known", [Known.FAILING, Known.DEVIATION])
+async def test_what_passes_though_a_list_says_otherwise_is_red(ours: Adapter, known: Known) -> None:
+    entry = Expectation(known=known, check="answers_operational_modes", message="nothing came")
+    record = await judged(knowing(ours, entry), "answers_operational_modes")
+    (result,) = record.results
+    assert result.verdict is Verdict.PASSED
+    assert record.exit_code == 1
+    assert f"it passes; remove {known} answers_operational_modes from the adapter file" in "\n".join(as_text(record))
+
+
+async def test_an_entry_about_nothing_is_red(ours: Adapter) -> None:
+    entry = Expectation(known=Known.FLAKY, check="answers_everything", reason="?")
+    record = await judged(knowing(ours, entry, swimming="it sinks"), "answers_operational_modes")
+    assert record.exit_code == 1
+    assert record.stale == (
+        "known-flaky answers_everything: there is no such check",
+        "unsupported swimming: it is no end, capability, check or requirement",
+    )
+
+
+async def test_what_is_unsupported_is_said_and_not_failed(ours: Adapter) -> None:
+    record = await judged(knowing(ours, **{"version:3": "It is too new."}), "accepts_version")
+    assert {(result.check, result.verdict) for result in record.results} == {
+        ("accepts_version_1", Verdict.PASSED),
+        ("accepts_version_2", Verdict.PASSED),
+        ("accepts_version_3", Verdict.UNSUPPORTED),
+    }
+    assert record.exit_code == 0
+    assert "unsupported: 1 because It is too new." in "\n".join(as_text(record))
+
+
+MUTANTS = [
+    "publisher_puts_two_responses_in_a_frame",
+    "publisher_confirms_for_the_subscriber",
+    "publisher_that_dials_answers_modes_with_another_text",
+    "subscriber_reports_twice_what_it_received",
+]
+"""The others are for `sttp conformance prove`, which takes longer."""
+
+
+async def test_mutants_are_caught(ours: Adapter) -> None:
+    known = load_mutants()
+    proofs = await prove(ours, [known[name] for name in MUTANTS])
+    assert {proof.mutant for proof in proofs} == set(MUTANTS)
+    assert [str(proof) for proof in proofs if not proof.holds] == []
+
+
+def test_an_adapter_that_is_wrong_is_bad_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "adapter.toml").write_text("contract = 1")
+    assert main(["conformance", "run", str(tmp_path)]) == 2
+    assert "adapter.toml: implementation: it is missing; write who is judged" in capsys.readouterr().err
+
+
+def test_a_requirement_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance", "explain", "sttp-neg-011"]) == 0
+    assert "answers_operational_modes" in capsys.readouterr().out
+    assert main(["conformance", "explain", "answer_operational_modes"]) == 2
+    assert "like it: answers_operational_modes" in capsys.readouterr().err
+
+
+def test_a_check_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance", "list", "-k", "NEG-011"]) == 0
+    assert capsys.readouterr().out == ("negotiation  answers_operational_modes  publisher  should  STTP-NEG-011\n")
