@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Final
+from weakref import WeakValueDictionary
 
 from sttp.codes import ModeFlags, OperationalModes
 from sttp.errors import UsageError
@@ -39,6 +40,7 @@ class Catalogue:
         check_keys(metadata.signals.keys)
         self.metadata = metadata
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
+        self._selected: WeakValueDictionary[str, SignalTable] = WeakValueDictionary()
         self._making = asyncio.Lock()  # so that those who come together wait for one document
 
     def select(self, filter_expression: str) -> SignalTable:
@@ -47,7 +49,12 @@ class Catalogue:
         Raises:
             FilterError: the expression cannot be read, or names what is not there.
         """
-        return self.metadata.signals.select(select(filter_expression, self.metadata))
+        signals = self._selected.get(filter_expression)
+        if signals is None:
+            # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
+            signals = self.metadata.signals.select(select(filter_expression, self.metadata))
+            self._selected[filter_expression] = signals
+        return signals
 
     async def prepare(self) -> None:
         """Make what nearly every subscriber asks for, where it takes long, so that the first one need not wait."""

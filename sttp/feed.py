@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from time import monotonic
 from typing import Final
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sttp.catalogue import SMALL, Catalogue
 from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
-from sttp.measurement import MeasurementBatch, SignalTable
+from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
+from sttp.measurement import Columns, SignalTable
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
 from sttp.session.config import PublisherConfig
@@ -47,9 +46,6 @@ READ_SIZE: Final = 4096
 """Bytes of commands taken from the stream at once. They are few and short; 4096 bytes full of the shortest are some
 50 ms of work, in which nobody else is served."""
 
-BATCH_SIZE: Final = 16_384
-"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
-
 
 class Feed:
     """One subscriber: its session, its queue, and the way of the publisher's signals into its own.
@@ -60,6 +56,7 @@ class Feed:
         config: for the session.
         queue_limit: most measurements that wait for this subscriber.
         overflow: what happens to more.
+        fan_out: what it shares with the other subscribers.
         tally: where to count.
         events: where the rest goes that an application might want to know.
         changed: called when the subscription begins or ends.
@@ -73,6 +70,7 @@ class Feed:
         config: PublisherConfig,
         queue_limit: int,
         overflow: Overflow,
+        fan_out: FanOut,
         tally: Tally,
         events: PeerEvents[PublisherEvent],
         changed: Callable[[], None],
@@ -85,17 +83,16 @@ class Feed:
         self._changed = changed
         self._subscriber_id = uuid4()
         self._session = PublisherSession(config, now=monotonic())
-        self._queue = BatchQueue(queue_limit, overflow, count=self._count)
+        self._member = Member(fan_out, self._session)
+        self._queue: BatchQueue[Part] = BatchQueue(queue_limit, overflow, count=self._member.count)
+        self._sent = -1  # number of the last part
         self._connection: Connection[PublisherEvent] = Connection(
             link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
         )
         # signals are selected in other threads, for one subscription or handover at a time
         self._selecting = asyncio.Lock()
         self._outdated = asyncio.Event()
-        self._routes: dict[int, _Route] = {}
         self._offered = SignalTable.of(())
-        # what is left of a batch that is too large to be encoded at one go
-        self._rest: MeasurementBatch | None = None
 
     @property
     def peer(self) -> str:
@@ -115,6 +112,7 @@ class Feed:
                 return await self._connection.run()
             finally:
                 following.cancel()
+                self._member.leave()
                 self._queue.close()
                 self._queue.clear()
 
@@ -155,54 +153,63 @@ class Feed:
         """Measurements that this subscriber has lost because it was too slow."""
         return self._queue.dropped
 
-    async def publish(self, batch: MeasurementBatch) -> None:
-        """Queue a batch for this subscriber, by the overflow policy; while nothing is subscribed it goes nowhere."""
+    def offer(self, parts: Sequence[Part]) -> bool:
+        """Queue measurements for this subscriber, by the overflow policy; while nothing is subscribed they go nowhere.
+
+        Returns:
+            False when the queue is full and whoever publishes has to wait: see `put`.
+        """
+        if not self.active:
+            return True
         try:
-            while self.active and not self._queue.offer(batch):
-                await self._queue.room()
+            is_queued = self._queue.offer(*parts)
         except OverrunError as error:
             self._session.lose(error, now=monotonic())
             # what is under way would hold the connection up for as long as the subscriber takes nothing
             self._link.stream.abort()
+            is_queued = True
         self._connection.wake()
+        return is_queued
+
+    async def put(self, parts: Sequence[Part]) -> None:
+        """Queue measurements, and wait until there is room."""
+        while not self.offer(parts):
+            await self._queue.room()
 
     async def drained(self) -> None:
         """Wait until everything queued has been taken by the stream, or the subscriber is gone."""
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        signals = self._session.signals
-        if signals is None:
+        part = self._take() if self.active else None
+        if part is None:
             return False
-        batch, self._rest = self._rest or self._queue.take(), None
-        if batch is None:
-            return False
-        if len(batch) > BATCH_SIZE:
-            self._rest = replace(batch, columns=batch.columns.select(slice(BATCH_SIZE, None)))
-        columns = batch.columns.select(slice(BATCH_SIZE))
-        index = self._route(batch.signals, signals).take(columns.signal_index)
-        wanted = index >= 0
-        columns = columns._replace(signal_index=index)
-        if not wanted.all():
-            columns = columns.select(wanted)
-        self._tally.measurements += len(columns.signal_index)
-        self._session.send_measurements(columns)
+        measurements, self._sent = self._member.send(part.number, lambda: self._run(part))
+        self._tally.measurements += measurements
         return True
 
-    def _count(self, batch: MeasurementBatch) -> int:
-        signals = self._session.signals
-        if signals is None:
-            return 0
-        return int(np.count_nonzero(self._route(batch.signals, signals).take(batch.signal_index) >= 0))
+    def _take(self) -> Part | None:
+        """The oldest part that has not been sent along with one before."""
+        while (part := self._queue.take()) is not None and part.number <= self._sent:
+            pass
+        return part
 
-    def _route(self, ours: SignalTable, theirs: SignalTable) -> NDArray[np.int32]:
-        """Look up, or work out once, where the signals of a batch stand in the subscriber's cache."""
-        route = self._routes.get(id(ours))
-        if route is None or route.ours is not ours or route.theirs is not theirs:
-            if len(self._routes) >= _MOST_ROUTES:
-                self._routes.clear()
-            route = self._routes[id(ours)] = _Route(ours, theirs)
-        return route.indexes
+    def _run(self, first: Part) -> Run:
+        """A part with those that wait behind it, if they fit: one that is full costs less than many that are not."""
+        parts, size = [first], len(first)
+        signals = first.batch.signals
+        while (
+            (part := self._queue.peek()) is not None
+            and part.batch.signals is signals
+            and part.number == parts[-1].number + 1
+            and (size := size + len(part)) <= PART_SIZE
+        ):
+            self._queue.take()
+            parts.append(part)
+        columns = (
+            first.batch.columns if len(parts) == 1 else Columns.concatenate([part.batch.columns for part in parts])
+        )
+        return Run(first.number, parts[-1].number, signals, columns)
 
     # --- events
 
@@ -226,7 +233,6 @@ class Feed:
                 self._changed()
             case Unsubscribed():
                 self._queue.clear()
-                self._rest = None
                 self._changed()
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)
@@ -313,18 +319,3 @@ class Feed:
             ours = self._catalogue().metadata.signals
             there = self._offered.route_to(ours)
             return ours.select(there[there >= 0].astype(np.intp))
-
-
-class _Route:
-    """From the signal indexes of one table to those of another, and a hold on both tables."""
-
-    __slots__ = ("indexes", "ours", "theirs")
-
-    def __init__(self, ours: SignalTable, theirs: SignalTable) -> None:
-        self.ours = ours
-        self.theirs = theirs
-        self.indexes = ours.route_to(theirs)
-
-
-_MOST_ROUTES: Final = 16
-"""A publisher has one table, or a few; more are not kept."""

@@ -66,7 +66,7 @@ class Intake:
         options: SubscriptionOptions | None,
         with_metadata: bool,
         config: SubscriberConfig,
-        queue: BatchQueue,
+        queue: BatchQueue[MeasurementBatch],
         events: PeerEvents[SubscriberEvent],
         tally: Tally,
         proved: Callable[[Intake], None] = lambda intake: None,

@@ -13,6 +13,7 @@ from uuid import UUID
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
 from sttp.errors import ClosedError, EndpointError, STTPError, UsageError
+from sttp.fan_out import PART_SIZE, FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
@@ -41,6 +42,9 @@ _WANTED_NOTHING: Final = "it subscribed to nothing and asked for nothing; perhap
 
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that subscribers have, when the publisher leaves, to take what was under way."""
+
+_LEAST: Final = 64
+"""What a batch counts for, at least, until the others have their turn: publishing it costs as much."""
 
 
 class Publisher:
@@ -92,6 +96,10 @@ class Publisher:
         self._subscribed = asyncio.Event()
         self._error: STTPError | None = None
         self._tally = Tally()
+        self._fan_out = FanOut()
+        # measurements published since the others had their turn, and how many may be
+        self._hurry = 0
+        self._patience = min(PART_SIZE, queue_limit // 2)
         self._listening: tuple[str, ...] = ()
         self._closing = False
 
@@ -183,10 +191,16 @@ class Publisher:
         self._check()
         if len(batch) and not 0 <= int(batch.signal_index.min()) <= int(batch.signal_index.max()) < len(batch.signals):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
-        for feed in tuple(self._feeds):
-            if feed.active:
-                await feed.publish(batch)
-        await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
+        feeds = [feed for feed in self._feeds if feed.active]
+        if feeds:
+            parts = self._fan_out.parts(batch)
+            for feed in feeds:
+                if not feed.offer(parts):
+                    await feed.put(parts)
+        self._hurry += max(len(batch), _LEAST)
+        if self._hurry >= self._patience:
+            self._hurry = 0
+            await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
@@ -310,6 +324,7 @@ class Publisher:
                 config=self._config,
                 queue_limit=self._queue_limit,
                 overflow=self._overflow,
+                fan_out=self._fan_out,
                 tally=self._tally,
                 events=self._events,
                 changed=self._update,

@@ -111,7 +111,7 @@ class Subscriber:
         self._config = replace(config, modes=replace(config.modes, flags=_flags(config.modes.flags, encoding)))
         self._max_publishers = max_publishers
         self._redial = redial
-        self._queue = BatchQueue(queue_limit, overflow)
+        self._queue: BatchQueue[MeasurementBatch] = BatchQueue(queue_limit, overflow)
         self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
