@@ -19,13 +19,13 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop conformance properties coverage mutants soak firewall lint format types docs wheel clean
+.PHONY: help demo test interop judge properties coverage mutants soak firewall lint format types docs wheel clean
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
-	@echo "make conformance our own implementation before the conformance suite, and mutants of it (minutes)"
+	@echo "make judge       our own implementation before the conformance suite, and mutants of it (minutes)"
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
@@ -48,7 +48,7 @@ test: $(DONE)/extra-test $(DONE)/interop
 interop: $(DONE)/extra-test $(DONE)/interop
 	@STTP_REQUIRE_INTEROP=1 $(BIN)/pytest tests/interop --verbose $(PYTEST)
 
-conformance: $(DONE)/wheel-installed
+judge: $(DONE)/wheel-installed
 	@$(BIN)/sttp conformance run conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove conformance/adapters/sttp-kit
 

@@ -27,7 +27,7 @@ from sttp import (
     Subscriber,
     ticks,
 )
-from sttp.codes import OperationalModes, Role
+from sttp.codes import OperationalModes, Response, Role
 from sttp.measurement import Columns
 from sttp.session import PublisherConfig, SubscriberConfig
 from sttp.session.events import (
@@ -40,6 +40,7 @@ from sttp.session.events import (
 from sttp.transport import RedialPolicy
 from sttp.transport.memory import MemoryTransport
 from sttp.wire.commands import ConfirmUpdateSignalIndexCache, write_command
+from sttp.wire.frame import FrameReader
 from sttp.wire.responses import NoOP, write_response
 from sttp_conformance.measurements import Measurements
 from tap import Recording, Tap
@@ -297,10 +298,19 @@ async def say_everything(ends: Ends, expected: Measurements) -> None:
     subscriber.update_processing_interval(33)
     await _next(heard, CommandSucceeded)
 
+    before = _caches(tap)
     publisher.change_metadata(Metadata.of(measurements=[grid().measurements[n] for n in (4, 2, 0)]))
+    await tap.until(lambda: _caches(tap) > before)
     await in_force()
     await stream(5, 3)
     assert Measurements(np.concatenate(received)) == expected, "the application got something else"
+
+
+def _caches(tap: Recording) -> int:
+    """How many signal index caches the publisher has sent."""
+    frames = FrameReader(1 << 24, name="test")
+    frames.feed(tap.said_by(Role.PUBLISHER))
+    return sum(frame[0] == Response.UPDATE_SIGNAL_INDEX_CACHE for frame in frames.frames())
 
 
 async def _next(events: AsyncIterator[PeerEvent[Any]], kind: type) -> PeerEvent[Any]:

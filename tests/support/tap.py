@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sttp.codes import Role
@@ -32,7 +32,11 @@ class Recording:
 
     async def ends_with(self, data: bytes) -> None:
         """Wait until the last chunk ends with `data`."""
-        while not (self.chunks and self.chunks[-1][1].endswith(data)):
+        await self.until(lambda: bool(self.chunks) and self.chunks[-1][1].endswith(data))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is looked at whenever something passes."""
+        while not condition():
             self._grown.clear()
             await self._grown.wait()
 
