@@ -73,6 +73,7 @@ HOME: Mapping[str, set[str]] = {
     "threading": {"sttp.background"},
     "time": {"sttp.ticks", *_WITH_A_LOOP},
     "typer": {"sttp.cli"},
+    "uvloop": {"sttp.cli"},
 }
 PLUGIN_LIBRARIES = {"asyncio", "socket", "time"}
 
