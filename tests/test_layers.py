@@ -78,6 +78,7 @@ HOME: Mapping[str, set[str]] = {
     "threading": {"sttp.background"},
     "time": {"sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
+    "uvloop": {"sttp.cli"},
 }
 PLUGIN_LIBRARIES = {"asyncio", "socket", "time"}
 

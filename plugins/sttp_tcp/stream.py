@@ -143,8 +143,9 @@ class TcpStream(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """See `ByteStream.abort`."""
         self._close_here()
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        if not self._transport.is_closing():
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -228,7 +229,8 @@ class TcpStream(asyncio.BufferedProtocol):
     def _end_writing(self) -> None:
         if not self._eof_sent:
             self._eof_sent = True
-            self._transport.write_eof()
+            if not self._transport.is_closing():  # uvloop complains where asyncio is silent
+                self._transport.write_eof()
 
     def _close_here(self) -> None:
         """From now on nothing is delivered here; what still comes is read and dropped."""

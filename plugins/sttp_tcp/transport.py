@@ -35,18 +35,14 @@ class TcpTransport:
         to = HostPort.parse(address, default_port=DEFAULT_PORT)
         if not to.host or not to.port:
             raise EndpointError(f"{to} can be listened on but not dialed: name a host and a port")
-        loop = asyncio.get_running_loop()
-        # trying addresses side by side can leak a socket when it is cancelled (CPython 3.11), so only where it helps
-        delay = None if to.is_number else _NEXT_ADDRESS_S
         try:
-            _, stream = await loop.create_connection(TcpStream, to.host, to.port, happy_eyeballs_delay=delay)
+            return await _connected(to)
         except OSError as error:
             raise translated(error, f"cannot connect to {to}") from error
         except asyncio.CancelledError:
             for _ in range(_TURNS_TO_END):
                 await asyncio.sleep(0)
             raise
-        return stream
 
     async def listen(self, address: str, /) -> TcpListener:
         """See `Transport.listen`. `:port` and `[::]:port` are every interface, with IPv4 where the system can."""
@@ -94,6 +90,17 @@ class TcpListener:
         if not self._arrivals.offer(stream):
             _log.warning("%s: %s turned away, nobody accepts connections", self._address, stream.peer)
             stream.abort()
+
+
+async def _connected(to: HostPort) -> TcpStream:
+    loop = asyncio.get_running_loop()
+    # trying addresses side by side can leak a socket when it is cancelled (CPython 3.11), so only where it helps; and
+    # uvloop cannot, it tries one after another
+    if to.is_number or not isinstance(loop, asyncio.BaseEventLoop):
+        _, stream = await loop.create_connection(TcpStream, to.host, to.port)
+    else:
+        _, stream = await loop.create_connection(TcpStream, to.host, to.port, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    return stream
 
 
 async def _bound(at: HostPort) -> socket.socket:

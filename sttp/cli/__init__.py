@@ -1,4 +1,4 @@
-"""The command `sttp`: publish, subscribe, look at metadata and plugins, and a demonstration.
+"""The command `sttp`: publish, subscribe, look at metadata and plugins, measure, and a demonstration.
 
 Exit codes: 0, 1 failed, 2 bad usage, 130 and 143 after SIGINT and SIGTERM. An error is one line on stderr; one in a
 filter expression has two more, with a caret under the place.
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sttp.cli import conformance, demo, filter, metadata, plugins, publish, subscribe, terminal
+from sttp.cli import bench, conformance, demo, filter, metadata, plugins, publish, subscribe, terminal
 from sttp.cli.options import Debug
 from sttp.errors import FilterError, STTPError, UsageError
 
@@ -57,6 +57,7 @@ app.command("subscribe", short_help="Receive measurements.", epilog=subscribe.EX
 app.command("metadata", short_help="Show a publisher's metadata.", epilog=metadata.EXAMPLES)(metadata.metadata)
 app.command("filter", short_help="Try a filter expression on a file.", epilog=filter.EXAMPLES)(filter.filter_rows)
 app.command("plugins", short_help="List what URLs can name.")(plugins.plugins)
+app.command("bench", short_help="Measure speed on this computer.", epilog=bench.EXAMPLES)(bench.bench)
 app.command("demo", short_help="Watch a grid fault stream both ways.", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(conformance.app, name="conformance", short_help="Judge an implementation of STTP.")
 

@@ -11,6 +11,8 @@ from types import FrameType
 
 import typer
 
+from sttp.cli.loop import loop_factory
+
 __all__ = ["SIGNALLED", "run"]
 
 SIGNALLED = 128
@@ -20,13 +22,16 @@ SIGNALLED = 128
 def run(work: Coroutine[object, object, None]) -> None:
     """Run `work` to its end. That is also when nobody reads stdout any more, as behind `| head`.
 
+    The event loop is uvloop's where that is installed; see `sttp.cli.loop`.
+
     SIGINT and SIGTERM cancel it: connections are closed in order, the summary is written. A second signal of the same
     kind ends the process at once.
 
     Raises:
         typer.Exit: after a signal, with 130 or 143.
     """
-    received = asyncio.run(_until_signal(work))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        received = runner.run(_until_signal(work))
     if received is not None:
         raise typer.Exit(SIGNALLED + received)
 
