@@ -47,14 +47,16 @@ class Part:
     Attributes:
         number: parts are numbered in the order in which they are published.
         batch: the measurements.
+        size: how many they are.
     """
 
     number: int
     batch: MeasurementBatch
+    size: int
 
     def __len__(self) -> int:
         """How many measurements."""
-        return len(self.batch)
+        return self.size
 
 
 class Run(NamedTuple):
@@ -208,7 +210,7 @@ class FanOut:
             pieces = (slice(begin, begin + PART_SIZE) for begin in range(0, len(batch), PART_SIZE))
             batches = [replace(batch, columns=columns.select(piece)) for piece in pieces]
         first, self._published = self._published, self._published + len(batches)
-        return [Part(number, each) for number, each in enumerate(batches, first)]
+        return [Part(number, each, len(each)) for number, each in enumerate(batches, first)]
 
     def router(self, theirs: SignalTable) -> _Router:
         """The way of measurements into a table of signals."""
