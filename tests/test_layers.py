@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "sttp.ticks", "sttp.tolerances"}
 
-STREAMS = {"sttp.codes", "sttp.errors", "sttp.transport"}
+STREAMS = {"sttp.codes", "sttp.errors", "sttp.security", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
@@ -34,6 +34,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.filter_expression": VOCABULARY | TABLES,
     "sttp.transport": STREAMS,
     "sttp.security": {"sttp.codes", "sttp.errors"},
+    "sttp.security.vigil": {"sttp.errors", "sttp.security"},
     "sttp.testing": STREAMS,
     "sttp.statistics": VOCABULARY,
     "sttp.queues": VOCABULARY,
@@ -58,7 +59,7 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
     "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events",
-    "sttp.publisher", "sttp.queues", "sttp.subscriber", "sttp.testing", "sttp.transport",
+    "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber", "sttp.testing", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},

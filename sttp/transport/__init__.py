@@ -4,10 +4,10 @@ This is also all that a plugin imports: the contract, the hook marker, the two w
 """
 
 from sttp.codes import Role
-from sttp.errors import EndpointError, PluginError, TransportError, UsageError
+from sttp.errors import EndpointError, PluginError, TransportError, TrustError, UsageError
 from sttp.transport.accepting import BACKLOG, AcceptQueue
-from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Transport
-from sttp.transport.endpoint import Endpoint, open_links, parse_endpoint
+from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Securable, Transport
+from sttp.transport.endpoint import Endpoint, needs_security, open_links, parse_endpoint
 from sttp.transport.hookspecs import hookimpl
 from sttp.transport.links import Connectivity, Link, Links, RedialPolicy, accepted, dialled
 from sttp.transport.plugins import BrokenPlugin, Plugins, Provided, load_plugins
@@ -30,13 +30,16 @@ __all__ = [
     "Provided",
     "RedialPolicy",
     "Role",
+    "Securable",
     "Transport",
     "TransportError",
+    "TrustError",
     "UsageError",
     "accepted",
     "dialled",
     "hookimpl",
     "load_plugins",
+    "needs_security",
     "open_links",
     "parse_endpoint",
 ]

@@ -7,21 +7,11 @@ knows which end publishes. The promises stand in the docstrings; everything abov
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
-__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Transport"]
+from sttp.security import PeerIdentity, Security
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerIdentity:
-    """Who the other end is, as the transport has proved it.
-
-    Attributes:
-        name: its name in the trust configuration.
-    """
-
-    name: str
+__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Securable", "Transport"]
 
 
 @runtime_checkable
@@ -163,4 +153,13 @@ class Layer(Protocol):
 
     def over(self, inner: Transport, /) -> Transport:
         """The transport that carries its streams over those of `inner`."""
+        ...
+
+
+@runtime_checkable
+class Securable(Protocol):
+    """What a transport or a layer also is when it proves identities, and so has to be told whom to trust."""
+
+    def secured(self, security: Security, /) -> Self:
+        """The same with this certificate and this trust. Without, it can complete addresses, and nothing else."""
         ...

@@ -8,22 +8,25 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from sttp.codes import Role
 from sttp.errors import EndpointError
-from sttp.transport.contract import Transport
+from sttp.security import Security
+from sttp.transport.contract import Layer, Securable, Transport
 from sttp.transport.forward import FORWARD
 from sttp.transport.links import Links, RedialPolicy
 from sttp.transport.plugins import Plugins, load_plugins
 
-__all__ = ["Endpoint", "open_links", "parse_endpoint"]
+__all__ = ["Endpoint", "needs_security", "open_links", "parse_endpoint"]
 
 _UNDER_A_LAYER: Final = "tcp"
 """What a layer lies on when a URL names no transport: `tls://` is short for `tls+tcp://`."""
 
 _ADDRESS: Final = re.compile(r"^[A-Za-z+]+:/*(?=\D)|^/+")
 """What stands before the address in a URL that somebody got wrong."""
+
+PartT = TypeVar("PartT", Transport, Layer)
 
 _DEFAULT_POLICY: Final = RedialPolicy()
 
@@ -99,6 +102,7 @@ async def open_links(
     *,
     policy: RedialPolicy = _DEFAULT_POLICY,
     plugins: Plugins | None = None,
+    security: Security | None = None,
 ) -> Links:
     """Open one end of an endpoint: listen, or be ready to dial, as its connectivity model says.
 
@@ -107,8 +111,10 @@ async def open_links(
         role: what this end does with measurements.
         policy: how to dial again, if this end dials.
         plugins: where the endpoint's names are looked up; without it, in what is installed.
+        security: who we are and whom we trust, for endpoints that prove identities; without it, the default folder.
 
     Raises:
+        SecurityError: the endpoint proves identities, and there is no security folder that can be used.
         EndpointError: see `parse_endpoint`.
         TransportError: the address cannot be listened on.
         PluginError: two plugins claim one name.
@@ -116,16 +122,33 @@ async def open_links(
     plugins = load_plugins() if plugins is None else plugins
     if isinstance(endpoint, str):
         endpoint = parse_endpoint(endpoint, plugins=plugins)
-    transport = _transport(endpoint.layers, endpoint.scheme, plugins)
+    if security is None and needs_security(endpoint, plugins=plugins):
+        security = Security()
+    transport = _transport(endpoint.layers, endpoint.scheme, plugins, security)
     model = plugins.connectivity[endpoint.model]
     return await model.links(role, transport, endpoint.address, policy=policy, url=str(endpoint))
 
 
-def _transport(layers: tuple[str, ...] | list[str], scheme: str, plugins: Plugins) -> Transport:
-    transport = plugins.transports[scheme]
-    for layer in reversed(layers):
-        transport = plugins.layers[layer].over(transport)
+def needs_security(endpoint: Endpoint, /, *, plugins: Plugins | None = None) -> bool:
+    """Whether the endpoint proves identities, and so needs a certificate and somebody to trust."""
+    plugins = load_plugins() if plugins is None else plugins
+    parts = (plugins.transports[endpoint.scheme], *(plugins.layers[layer] for layer in endpoint.layers))
+    return any(isinstance(part, Securable) for part in parts)
+
+
+def _transport(
+    layers: tuple[str, ...] | list[str], scheme: str, plugins: Plugins, security: Security | None = None
+) -> Transport:
+    transport = _secured(plugins.transports[scheme], security)
+    for name in reversed(layers):
+        transport = _secured(plugins.layers[name], security).over(transport)
     return transport
+
+
+def _secured(part: PartT, security: Security | None) -> PartT:
+    if security is not None and isinstance(part, Securable):
+        return part.secured(security)
+    return part
 
 
 def _check_name(url: str, name: str, plugins: Plugins) -> None:

@@ -1,0 +1,39 @@
+"""Certificates, trust and identities: who we are, and who the others are. No sockets, no STTP.
+
+A transport that authenticates its peers does three things with a `Security`: it takes an `ssl.SSLContext` from it for
+each connection, hands what the other end has presented to `admit` before any byte is sent or used, and asks
+`still_admits` when the folder has changed (`Vigil` does that).
+"""
+
+from sttp.errors import SecurityError, TrustError
+from sttp.security.certificates import Certificate, fingerprint_of, new_certificate, read_certificates
+from sttp.security.failures import explained
+from sttp.security.folder import TRUST_FILE, default_folder
+from sttp.security.identity import PeerIdentity
+from sttp.security.reasons import Reason, Relaxation
+from sttp.security.security import Security, presented_chain
+from sttp.security.trust import Authority, Peer, Presented, Trust, Verdict
+from sttp.security.vigil import Vigil
+
+__all__ = [
+    "TRUST_FILE",
+    "Authority",
+    "Certificate",
+    "Peer",
+    "PeerIdentity",
+    "Presented",
+    "Reason",
+    "Relaxation",
+    "Security",
+    "SecurityError",
+    "Trust",
+    "TrustError",
+    "Verdict",
+    "Vigil",
+    "default_folder",
+    "explained",
+    "fingerprint_of",
+    "new_certificate",
+    "presented_chain",
+    "read_certificates",
+]
