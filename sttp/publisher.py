@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
@@ -19,10 +20,11 @@ from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import Overflow
+from sttp.security import Security
 from sttp.session.config import PublisherConfig
 from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
-from sttp.transport.endpoint import open_links, parse_endpoint
+from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
 
 __all__ = ["Publisher"]
@@ -62,10 +64,12 @@ class Publisher:
         queue_limit: most measurements that wait for one subscriber.
         max_connections: most subscribers at once; further ones are refused.
         redial: how a dialing endpoint tries again.
+        security: the security folder, or what was made of it, for endpoints with TLS; without it, the default folder.
         config: limits and timeouts of the sessions.
 
     Raises:
         EndpointError: a URL cannot be understood.
+        SecurityError: an endpoint needs a security folder, and there is none that can be used.
         UsageError: no URL, or metadata with a measurement key that cannot be sent.
     """
 
@@ -77,11 +81,13 @@ class Publisher:
         queue_limit: int = QUEUE_LIMIT,
         max_connections: int = MAX_CONNECTIONS,
         redial: RedialPolicy = _REDIAL,
+        security: Security | str | os.PathLike[str] | None = None,
         config: PublisherConfig = _CONFIG,
     ) -> None:
         if not urls:
             raise UsageError("a publisher needs at least one endpoint")
         self._endpoints = [parse_endpoint(url) for url in urls]
+        self._security = security_for(self._endpoints, security)
         self._catalogue = Catalogue(metadata)
         self._overflow = overflow
         self._queue_limit = queue_limit
@@ -112,7 +118,7 @@ class Publisher:
         listening = []
         try:
             for endpoint in self._endpoints:
-                links = await open_links(endpoint, Role.PUBLISHER, policy=self._redial)
+                links = await open_links(endpoint, Role.PUBLISHER, policy=self._redial, security=self._security)
                 self._links.append(links)
                 if links.bound is not None:
                     listening.append(endpoint.at(links.bound))

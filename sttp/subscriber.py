@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
@@ -18,10 +19,11 @@ from sttp.measurement import MeasurementBatch
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import BatchQueue, Overflow
+from sttp.security import Security
 from sttp.session.config import SubscriberConfig
 from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
-from sttp.transport.endpoint import open_links, parse_endpoint
+from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
 from sttp.wire.subscription import SubscriptionOptions
 
@@ -81,10 +83,12 @@ class Subscriber:
         max_publishers: most publishers at once, where this end listens; further ones are turned away. A stream counts
             from the first valid response on, so that a stranger who connects and is silent keeps no publisher out.
         redial: how a dialing endpoint tries again.
+        security: the security folder, or what was made of it, for an endpoint with TLS; without it, the default folder.
         config: modes, limits and timeouts of the sessions.
 
     Raises:
         EndpointError: the URL cannot be understood.
+        SecurityError: the endpoint needs a security folder, and there is none that can be used.
         UsageError: the filter expression cannot be sent, or a UDP port is asked for.
     """
 
@@ -100,11 +104,13 @@ class Subscriber:
         queue_limit: int = QUEUE_LIMIT,
         max_publishers: int = 1,
         redial: RedialPolicy = _REDIAL,
+        security: Security | str | os.PathLike[str] | None = None,
         config: SubscriberConfig = _CONFIG,
     ) -> None:
         if options.data_channel_port is not None:
             raise UsageError("this subscriber takes its data over the connection; it opens no UDP port")
         self._endpoint = parse_endpoint(url)
+        self._security = security_for([self._endpoint], security)
         self._unfiltered = options
         self._options = None if filter is None else self._selecting(filter)
         self._with_metadata = with_metadata
@@ -130,7 +136,7 @@ class Subscriber:
         Raises:
             TransportError: it cannot be listened on.
         """
-        self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial)
+        self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial, security=self._security)
         await self._tasks.__aenter__()
         self._tasks.create_task(self._serve(self._links))
         return self
@@ -334,8 +340,10 @@ class Subscriber:
                 metadata_changed=self._take_metadata,
             )
             self._strangers[intake] = None
-            if self.listening is None:
-                self._admit(intake)  # whom we dialed we know; a gsfapi publisher may say nothing for 5 s
+            if self.listening is None and link.stream.identity is None:
+                # whom we dialed we know, and a gsfapi publisher may say nothing for 5 s; but by TLS 1.3 it may
+                # still refuse us, so there it counts from its first response on
+                self._admit(intake)
             try:
                 error = await intake.run()
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections

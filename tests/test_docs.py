@@ -87,6 +87,8 @@ def test_commands_exist(page: Path, generate: ModuleType) -> None:
     for line in re.findall(r"^\s*\$ sttp ([^#\n]+)", text, re.MULTILINE):
         name, *words = line.split()
         assert f"## `sttp {name}`" in commands
+        if words and f"## `sttp {name} {words[0]}`" in commands:
+            name = f"{name} {words.pop(0)}"
         section = commands.partition(f"## `sttp {name}`")[2].partition("## `")[0]
         for word in words:
             assert not word.startswith("--") or re.search(rf"[` ]{word}[` ,]", section), line

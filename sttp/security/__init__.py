@@ -7,7 +7,7 @@ each connection, hands what the other end has presented to `admit` before any by
 
 from sttp.errors import SecurityError, TrustError
 from sttp.security.certificates import Certificate, fingerprint_of, new_certificate, read_certificates
-from sttp.security.failures import explained
+from sttp.security.failures import alert_for, explained
 from sttp.security.folder import TRUST_FILE, default_folder
 from sttp.security.identity import PeerIdentity
 from sttp.security.reasons import Reason, Relaxation
@@ -30,6 +30,7 @@ __all__ = [
     "TrustError",
     "Verdict",
     "Vigil",
+    "alert_for",
     "default_folder",
     "explained",
     "fingerprint_of",

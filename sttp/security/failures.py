@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sttp.errors import TrustError
+from sttp.security.certificates import Certificate
 from sttp.security.reasons import Reason
+from sttp.security.trust import described, unknown_words
 
-__all__ = ["ALERTS", "explained"]
+__all__ = ["alert_for", "explained"]
 
 _Words = tuple[Reason, str]
 
 _VERIFICATION: Final[Mapping[int, _Words]] = {
-    9: (Reason.FUTURE_CERTIFICATE, "its certificate is not valid yet; one of the two clocks may be wrong"),
-    10: (Reason.EXPIRED_CERTIFICATE, "its certificate has expired; its owner must make a new one"),
-    18: (Reason.UNKNOWN_CERTIFICATE, "its certificate is self-signed and not trusted here"),
-    19: (Reason.UNKNOWN_CERTIFICATE, "the root of its certificate is not trusted here"),
-    20: (Reason.UNKNOWN_CERTIFICATE, "the issuer of its certificate is not trusted here"),
-    21: (Reason.UNKNOWN_CERTIFICATE, "the issuer of its certificate is not trusted here"),
-    24: (Reason.ISSUER_NOT_AUTHORITY, "its certificate was issued with a key that may issue none"),
-    26: (Reason.WRONG_PURPOSE, "the extended key usage of its certificate does not allow this side of a connection"),
-    66: (Reason.WEAK_CERTIFICATE, "the key of its certificate is too short"),
+    9: (Reason.FUTURE_CERTIFICATE, "it is not valid yet; one of the two clocks may be wrong"),
+    10: (Reason.EXPIRED_CERTIFICATE, "it has expired; its owner must make a new one"),
+    18: (Reason.UNKNOWN_CERTIFICATE, "it is self-signed and not trusted here"),
+    19: (Reason.UNKNOWN_CERTIFICATE, "its root is not trusted here"),
+    20: (Reason.UNKNOWN_CERTIFICATE, "its issuer is not trusted here"),
+    21: (Reason.UNKNOWN_CERTIFICATE, "its issuer is not trusted here"),
+    24: (Reason.ISSUER_NOT_AUTHORITY, "it was issued with a key that may issue none"),
+    26: (Reason.WRONG_PURPOSE, "its extended key usage does not allow this side of a connection"),
+    66: (Reason.WEAK_CERTIFICATE, "its key is too short"),
     67: (Reason.WEAK_CERTIFICATE, "the key of its issuer is too short"),
-    68: (Reason.WEAK_CERTIFICATE, "its certificate is signed with a broken digest"),
-    79: (Reason.ISSUER_NOT_AUTHORITY, "its certificate was issued with a key that may issue none"),
+    68: (Reason.WEAK_CERTIFICATE, "it is signed with a broken digest"),
+    79: (Reason.ISSUER_NOT_AUTHORITY, "it was issued with a key that may issue none"),
 }
 """By X509_V_ERR_… of OpenSSL."""
 
@@ -76,7 +78,7 @@ _REASONS: Final[Mapping[str, _Words]] = {
 }
 """By the reason that Python gives, which is OpenSSL's name of it."""
 
-ALERTS: Final[Mapping[str, int]] = {
+_ALERTS: Final[Mapping[str, int]] = {
     Reason.UNKNOWN_CERTIFICATE: 48,
     Reason.ISSUER_NOT_AUTHORITY: 48,
     Reason.EXPIRED_CERTIFICATE: 45,
@@ -84,25 +86,43 @@ ALERTS: Final[Mapping[str, int]] = {
     Reason.REVOKED_CERTIFICATE: 44,
     Reason.NAME_MISMATCH: 42,
 }
-"""Alert descriptions of RFC 8446 that tell the other end why it was refused; 46, certificate unknown, for the rest."""
+_CERTIFICATE_UNKNOWN: Final = 46
 
 
-def explained(error: ssl.SSLError) -> TrustError:
+def alert_for(code: str) -> int:
+    """The alert description of RFC 8446 that tells the other end best why it was refused."""
+    return _ALERTS.get(code, _CERTIFICATE_UNKNOWN)
+
+
+def explained(error: ssl.SSLError, *, chain: Sequence[bytes] = (), own: str = "") -> TrustError:
     """Why a handshake, or the first read after it, has failed.
 
     Args:
         error: what Python raised.
+        chain: what the other end has presented, as far as it was seen; see `presented_chain`.
+        own: fingerprint of our certificate.
     """
     name = error.reason or ""
     if isinstance(error, ssl.SSLCertVerificationError):
-        code, words = _VERIFICATION.get(error.verify_code, (Reason.BAD_CERTIFICATE, error.verify_message))
-        return TrustError(f"the other end was refused: {words}", code=code)
+        return _refused(error, chain)
     if name in _REASONS:
         code, words = _REASONS[name]
         if code.startswith("refused-"):
             words = f"the other end refused us: {words}"
+        if code.endswith("certificate") and code.startswith("refused-") and own:
+            words += f" (SHA-256 {own})"
         return TrustError(words, code=code)
     words = name.replace("_", " ").lower() or str(error)
     if "ALERT" in name:
         return TrustError(f"the other end ended the handshake: {words}", code=Reason.REFUSED_HANDSHAKE)
     return TrustError(f"the handshake failed: {words}", code=Reason.HANDSHAKE_FAILED)
+
+
+def _refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes]) -> TrustError:
+    code, words = _VERIFICATION.get(error.verify_code, (Reason.BAD_CERTIFICATE, f"it is bad: {error.verify_message}"))
+    if not chain:
+        return TrustError(f"the other end's certificate: {words}", code=code)
+    leaf = Certificate.of(chain[0])
+    if code is Reason.UNKNOWN_CERTIFICATE:
+        return TrustError(unknown_words(leaf), code=code)
+    return TrustError(f"{described(leaf)}: {words}", code=code)

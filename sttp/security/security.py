@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sttp.errors import SecurityError, TrustError
 from sttp.security.certificates import Certificate, read_certificates
@@ -51,17 +51,9 @@ class Security:
         self._contents = read_folder(self._folder)
         self._signature = _signature(self._contents.files)
         self._contexts = _contexts(self._contents)
+        self._own = read_certificates(self._contents.certificate)[0]
         if os.name == "posix" and self._contents.key.stat().st_mode & 0o077:
             _log.warning("%s can be read by others; chmod 600 it", self._contents.key)
-
-    @classmethod
-    def of(cls, given: Self | str | os.PathLike[str] | None) -> Self:
-        """The security that somebody has named: itself, or its folder; None for the default one.
-
-        Raises:
-            SecurityError: see `Security`.
-        """
-        return given if isinstance(given, cls) else cls(given)  # type: ignore[arg-type]
 
     @property
     def folder(self) -> Path:
@@ -76,7 +68,7 @@ class Security:
     @property
     def certificate(self) -> Certificate:
         """Our own certificate, which others have to trust."""
-        return read_certificates(self._contents.certificate)[0]
+        return self._own
 
     def context(self, *, dialing: bool) -> ssl.SSLContext:
         """How to speak TLS: as its client, when this end dials, or else as its server.
@@ -124,6 +116,7 @@ class Security:
         try:
             contents = read_folder(self._folder)
             contexts = _contexts(contents)
+            self._own = read_certificates(contents.certificate)[0]
         except SecurityError as error:
             _log.error("the security folder has changed and cannot be used, what it said before is in force: %s", error)
             return False

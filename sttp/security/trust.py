@@ -20,7 +20,7 @@ from sttp.security.certificates import Certificate
 from sttp.security.identity import PeerIdentity
 from sttp.security.reasons import Reason, Relaxation
 
-__all__ = ["Authority", "IPNetwork", "Peer", "Presented", "Trust", "Verdict"]
+__all__ = ["Authority", "IPNetwork", "Peer", "Presented", "Trust", "Verdict", "described", "unknown_words"]
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -141,10 +141,10 @@ class Trust:
                 return by_fingerprint[issuer.fingerprint]
             if issuer.fingerprint in self.pinned:
                 raise TrustError(
-                    f"{_described(leaf)} was issued with the key of a pinned peer, who may issue none",
+                    f"{described(leaf)} was issued with the key of a pinned peer, who may issue none",
                     code=Reason.ISSUER_NOT_AUTHORITY,
                 )
-        raise TrustError(_unknown(leaf), code=Reason.UNKNOWN_CERTIFICATE)
+        raise TrustError(unknown_words(leaf), code=Reason.UNKNOWN_CERTIFICATE)
 
     def _listed(self, leaf: Certificate, authority: Authority) -> Peer | None:
         for peer in self.peers.values():
@@ -153,15 +153,16 @@ class Trust:
         return None
 
 
-def _unknown(leaf: Certificate) -> str:
+def unknown_words(leaf: Certificate) -> str:
     """What is said of a certificate that nobody here knows."""
     return (
-        f"{_described(leaf)} is not trusted here; if it belongs to a party that you know, compare the fingerprint with "
+        f"{described(leaf)} is not trusted here; if it belongs to a party that you know, compare the fingerprint with "
         "them, then add their certificate with `sttp cert trust FILE`"
     )
 
 
-def _described(leaf: Certificate) -> str:
+def described(leaf: Certificate) -> str:
+    """A certificate, for people: whose it says it is, and the fingerprint that proves it."""
     return f"the certificate {leaf.subject or leaf.label} with SHA-256 {leaf.fingerprint}"
 
 
@@ -181,7 +182,7 @@ class _Case:
         if self.presented.dialed:
             if not (self.leaf.is_for(host) or _is_among(host, peer.names)):
                 self._refuse_name(
-                    f"{host} was dialed, and {_described(self.leaf)} of {peer.name} does not name it (it names "
+                    f"{host} was dialed, and {described(self.leaf)} of {peer.name} does not name it (it names "
                     f"{_names(self.leaf)}); add the host to `names` of this peer if it is theirs"
                 )
         else:
@@ -197,13 +198,13 @@ class _Case:
         if self.presented.dialed:
             if not leaf.is_for(host):
                 self._refuse_name(
-                    f"{host} was dialed, and {_described(leaf)}, issued by {authority.name}, names {_names(leaf)}"
+                    f"{host} was dialed, and {described(leaf)}, issued by {authority.name}, names {_names(leaf)}"
                 )
         elif peer is not None:
             self._check_source(peer)
         elif not (leaf.is_for(host) or any(_is_like(name, authority.names) for name in leaf.names)):
             self._refuse_name(
-                f"{_described(leaf)}, issued by {authority.name}, came from {host} and names {_names(leaf)}; list the "
+                f"{described(leaf)}, issued by {authority.name}, came from {host} and names {_names(leaf)}; list the "
                 "name under `names` of the authority, or of a peer with this `authority`, if it may connect"
             )
         return self._verdict(leaf.label if peer is None else peer.name, authority.name)
@@ -223,14 +224,14 @@ class _Case:
     def _check_validity(self, certificate: Certificate) -> None:
         if self.now < certificate.not_before:
             raise TrustError(
-                f"{_described(certificate)} is valid only from {certificate.not_before:%Y-%m-%d %H:%M} UTC on; one of "
+                f"{described(certificate)} is valid only from {certificate.not_before:%Y-%m-%d %H:%M} UTC on; one of "
                 "the two clocks may be wrong",
                 code=Reason.FUTURE_CERTIFICATE,
             )
         if self.now > certificate.not_after:
             self._unless(
                 Relaxation.EXPIRED,
-                f"{_described(certificate)} has expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC; its owner must "
+                f"{described(certificate)} has expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC; its owner must "
                 "make a new one",
                 Reason.EXPIRED_CERTIFICATE,
             )
@@ -247,7 +248,7 @@ class _Case:
         for each in lists:
             if each.get_revoked_certificate_by_serial_number(certificate.parsed.serial_number) is not None:
                 raise TrustError(
-                    f"{_described(certificate)} was revoked by {authority.name}", code=Reason.REVOKED_CERTIFICATE
+                    f"{described(certificate)} was revoked by {authority.name}", code=Reason.REVOKED_CERTIFICATE
                 )
         if lists and not any(each.next_update_utc and each.next_update_utc >= self.now for each in lists):
             self._unless(

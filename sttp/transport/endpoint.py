@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -18,13 +20,16 @@ from sttp.transport.forward import FORWARD
 from sttp.transport.links import Links, RedialPolicy
 from sttp.transport.plugins import Plugins, load_plugins
 
-__all__ = ["Endpoint", "needs_security", "open_links", "parse_endpoint"]
+__all__ = ["Endpoint", "open_links", "parse_endpoint", "security_for"]
 
 _UNDER_A_LAYER: Final = "tcp"
 """What a layer lies on when a URL names no transport: `tls://` is short for `tls+tcp://`."""
 
 _ADDRESS: Final = re.compile(r"^[A-Za-z+]+:/*(?=\D)|^/+")
 """What stands before the address in a URL that somebody got wrong."""
+
+Given = Security | str | os.PathLike[str] | None
+"""How a security is named: by itself, by its folder, or not at all."""
 
 PartT = TypeVar("PartT", Transport, Layer)
 
@@ -122,18 +127,28 @@ async def open_links(
     plugins = load_plugins() if plugins is None else plugins
     if isinstance(endpoint, str):
         endpoint = parse_endpoint(endpoint, plugins=plugins)
-    if security is None and needs_security(endpoint, plugins=plugins):
-        security = Security()
+    security = security_for([endpoint], security, plugins=plugins)
     transport = _transport(endpoint.layers, endpoint.scheme, plugins, security)
     model = plugins.connectivity[endpoint.model]
     return await model.links(role, transport, endpoint.address, policy=policy, url=str(endpoint))
 
 
-def needs_security(endpoint: Endpoint, /, *, plugins: Plugins | None = None) -> bool:
-    """Whether the endpoint proves identities, and so needs a certificate and somebody to trust."""
+def security_for(endpoints: Iterable[Endpoint], given: Given, /, *, plugins: Plugins | None = None) -> Security | None:
+    """The security that somebody has named by itself or by its folder; else the default one, if an endpoint needs any.
+
+    Raises:
+        SecurityError: there is no such folder, or something in it cannot be used.
+    """
+    if isinstance(given, Security):
+        return given
+    if given is not None:
+        return Security(given)
     plugins = load_plugins() if plugins is None else plugins
-    parts = (plugins.transports[endpoint.scheme], *(plugins.layers[layer] for layer in endpoint.layers))
-    return any(isinstance(part, Securable) for part in parts)
+    for endpoint in endpoints:
+        parts = (plugins.transports[endpoint.scheme], *(plugins.layers[layer] for layer in endpoint.layers))
+        if any(isinstance(part, Securable) for part in parts):
+            return Security()
+    return None
 
 
 def _transport(

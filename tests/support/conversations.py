@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import csv
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pytest
 
 from in_process import plug_in
+from parties import Party
 from sttp import (
     EVERYTHING,
     Encoding,
@@ -29,6 +34,7 @@ from sttp import (
 )
 from sttp.codes import OperationalModes, Response, Role
 from sttp.measurement import Columns
+from sttp.security import Security
 from sttp.session import PublisherConfig, SubscriberConfig
 from sttp.session.events import (
     BufferBlockConfirmed,
@@ -59,7 +65,7 @@ __all__ = [
 ]
 
 DIRECTIONS = {"forward": "", "reverse": "reverse+"}
-TRANSPORTS = {"memory": "memory://hub", "tcp": "tcp://127.0.0.1:0"}
+TRANSPORTS = {"memory": "memory://hub", "tcp": "tcp://127.0.0.1:0", "tls": "tls://127.0.0.1:0"}
 NOOP = write_response(NoOP(), OperationalModes())
 _CONFIRM = write_command(ConfirmUpdateSignalIndexCache(), OperationalModes())
 ROWS_AT_ONCE = {"forward": 1, "reverse": 7}
@@ -130,11 +136,14 @@ class Ends:
                     overflow=Overflow.WAIT,
                     queue_limit=2000,
                     redial=redial,
+                    security=security(),
                     config=publisher_config,
                 )
 
             def subscriber(url: str) -> Subscriber:
-                return Subscriber(url, filter=wanted, encoding=encoding, redial=redial, config=config, **settings)
+                return Subscriber(
+                    url, filter=wanted, encoding=encoding, redial=redial, config=config, security=security(), **settings
+                )
 
             async with AsyncExitStack() as ends:
                 if way.direction == "forward":
@@ -148,6 +157,16 @@ class Ends:
 
 
 # --- conversations
+
+
+@cache
+def security() -> Security:
+    """Of one who trusts nobody but itself, and so the other end."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    party = Party(folder, "both")
+    party.trust("both", party.issuer)
+    return party.security
 
 
 @cache
