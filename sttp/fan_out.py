@@ -91,8 +91,9 @@ class _Made(NamedTuple):
 class _Router:
     """The way of measurements from the publisher's tables of signals into a subscription's."""
 
-    def __init__(self, theirs: SignalTable) -> None:
+    def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
         self.theirs = theirs
+        self.visible = visible
         self._routes: dict[int, _Route] = {}
 
     def route(self, signals: SignalTable, columns: Columns) -> Columns:
@@ -116,7 +117,7 @@ class _Router:
         if route is None or route.ours is not ours:
             if len(self._routes) >= _MOST_ROUTES:
                 self._routes.clear()
-            route = self._routes[id(ours)] = _Route(ours, self.theirs)
+            route = self._routes[id(ours)] = _Route(ours, self.theirs, self.visible)
         return route
 
 
@@ -125,9 +126,11 @@ class _Route:
 
     __slots__ = ("indexes", "is_identity", "is_total", "ours")
 
-    def __init__(self, ours: SignalTable, theirs: SignalTable) -> None:
+    def __init__(self, ours: SignalTable, theirs: SignalTable, visible: SignalTable | None) -> None:
         self.ours = ours
         self.indexes: NDArray[np.int32] = ours.route_to(theirs)
+        if visible is not None:
+            self.indexes[ours.route_to(visible) < 0] = -1
         self.is_total = bool((self.indexes >= 0).all())
         self.is_identity = self.is_total and bool((self.indexes == np.arange(len(self.indexes))).all())
 
@@ -252,6 +255,15 @@ class Member:
         self._router: _Router | None = None
         self._stream: _Stream | None = None
         self._next = -1
+        self._visible: SignalTable | None = None
+
+    def restrict(self, visible: SignalTable | None) -> None:
+        """Send nothing more of signals that are not in a table, whatever is subscribed to; None for no restriction.
+
+        Whoever may see less than its subscription holds is served by itself, until it has another one.
+        """
+        self._visible = visible
+        self._router = None
 
     def count(self, part: Part) -> int:
         """How many measurements of a part it has subscribed to."""
@@ -268,9 +280,10 @@ class Member:
         Returns:
             How many measurements were sent, and the number of the last part that had them.
         """
-        session, form = self._session, self._session.form
+        session = self._session
         router = self._way()
         assert router is not None, "nothing is sent while nothing is subscribed"
+        form = session.form if router.visible is None else None
         if self._stream is not None and (form is None or form.key != self._stream.form.key or first != self._next):
             self.leave()
         if self._stream is None and form is not None:
@@ -298,5 +311,9 @@ class Member:
         if signals is None:
             return None
         if self._router is None or self._router.theirs is not signals:
-            self._router = self._fan_out.router(signals)
+            visible = self._visible
+            if visible is None or (signals.route_to(visible) >= 0)[signals.present].all():
+                self._router = self._fan_out.router(signals)
+            else:
+                self._router = _Router(signals, visible)
         return self._router

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class Feed:
         tally: where to count.
         events: where the rest goes that an application might want to know.
         changed: called when the subscription begins or ends.
+        rights: what the subscriber may see; called whenever that matters. See `Catalogue.seen_with`.
     """
 
     def __init__(
@@ -74,7 +75,12 @@ class Feed:
         tally: Tally,
         events: PeerEvents[PublisherEvent],
         changed: Callable[[], None],
+        rights: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._rights = rights
+        self._last_rights = rights()
+        # what may be seen, where it may be less than the cache in force holds: rights are cut before caches are
+        self._visible: SignalTable | None = None
         self._link = link
         self._catalogue = catalogue
         self._tally = tally
@@ -93,6 +99,7 @@ class Feed:
         self._selecting = asyncio.Lock()
         self._outdated = asyncio.Event()
         self._offered = SignalTable.of(())
+        self._refused: tuple[UUID, ...] = ()
 
     @property
     def peer(self) -> str:
@@ -136,6 +143,21 @@ class Feed:
         self._session.send_configuration_changed()
         self._connection.wake()
         self._outdated.set()
+
+    def follow_rights(self) -> None:
+        """Cut what the subscriber may no longer see, and hand its subscription over, if its rights have changed."""
+        if self._rights() != self._last_rights:
+            self._last_rights = self._rights()
+            _log.info("%s: its rights have changed", self.peer)
+            self.follow()
+
+    def index_of(self, signal_id: UUID) -> int | None:
+        """Where a signal stands in the subscriber's cache, if it is subscribed to and may be seen."""
+        signals = self._session.signals
+        index = None if signals is None else signals.index_of.get(signal_id)
+        if index is None or self._visible is None:
+            return index
+        return index if signal_id in self._visible.index_of else None
 
     @property
     def session(self) -> PublisherSession:
@@ -242,7 +264,7 @@ class Feed:
     async def _send_metadata(self, filter_expression: str) -> None:
         modes = self._session.modes or OperationalModes()
         try:
-            document = await self._catalogue().document(filter_expression, modes)
+            document = await (await self._seen()).document(filter_expression, modes)
         except FilterError as error:
             self._session.refuse_metadata(str(error))
         else:
@@ -255,26 +277,31 @@ class Feed:
             return
         async with self._selecting:
             try:
-                signals = await self._select(options.filter_expression)
-                cache, image = await self._write_cache(signals)
+                signals, refused = await self._select(options.filter_expression)
+                cache, image = await self._write_cache(signals, refused)
             except FilterError as error:
                 self._refuse_subscription(str(error))
             else:
-                _log.info("%s: subscribed to %d signals", self.peer, len(signals))
+                also = f", and may not have {len(refused)}" if refused else ""
+                _log.info("%s: subscribed to %d signals%s", self.peer, len(signals), also)
                 self._filter_expression = options.filter_expression
-                self._offered = signals
+                self._offered, self._refused = signals, refused
                 self._session.accept_subscription(cache, image=image)
 
-    async def _select(self, filter_expression: str) -> SignalTable:
+    async def _select(self, filter_expression: str) -> tuple[SignalTable, tuple[UUID, ...]]:
         while True:
-            catalogue = self._catalogue()
+            catalogue, rights = self._catalogue(), self._rights()
             # a few words can take seconds, in which the others must be served
-            signals = await asyncio.to_thread(catalogue.select, filter_expression)
-            if catalogue is self._catalogue():  # and has not changed meanwhile
-                return signals
+            selected = await asyncio.to_thread(catalogue.select_permitted, filter_expression, rights)
+            if catalogue is self._catalogue() and rights == self._rights():  # and has not changed meanwhile
+                return selected
 
-    async def _write_cache(self, signals: SignalTable) -> tuple[SignalIndexCache, bytes]:
-        cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals)
+    async def _seen(self) -> Catalogue:
+        catalogue, rights = self._catalogue(), self._rights()
+        return catalogue if rights is None else await asyncio.to_thread(catalogue.seen_with, rights)
+
+    async def _write_cache(self, signals: SignalTable, refused: tuple[UUID, ...]) -> tuple[SignalIndexCache, bytes]:
+        cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals, unauthorised=refused)
         modes = self._session.modes or OperationalModes()
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
@@ -290,19 +317,20 @@ class Feed:
         while True:
             await self._outdated.wait()
             self._outdated.clear()
+            await self._cut()
             async with self._selecting:
                 if self._subscribed:
                     await self._hand_over()
 
     async def _hand_over(self) -> None:
         """Hand the subscription over to what it selects from the catalogue as it is now."""
-        signals = await self._reselect()
-        if signals == self._offered:
+        signals, refused = await self._reselect()
+        if signals == self._offered and refused == self._refused:
             return
-        cache, image = await self._write_cache(signals)
+        cache, image = await self._write_cache(signals, refused)
         if self._subscribed:
             _log.info("%s: handed over to %d signals", self.peer, len(signals))
-            self._offered = signals
+            self._offered, self._refused = signals, refused
             self._session.change_signals(cache, image=image)
             self._connection.wake()
 
@@ -310,12 +338,19 @@ class Feed:
     def _subscribed(self) -> bool:
         return not self._session.ended and self._session.phase in (Phase.OFFERED, Phase.STREAMING)
 
-    async def _reselect(self) -> SignalTable:
+    async def _cut(self) -> None:
+        """Send nothing more that may not be seen, without waiting until the subscriber has confirmed another cache."""
+        visible = None if self._rights() is None else (await self._seen()).metadata.signals
+        if visible is not self._visible:
+            self._visible = visible
+            self._member.restrict(visible)
+
+    async def _reselect(self) -> tuple[SignalTable, tuple[UUID, ...]]:
         try:
             return await self._select(self._filter_expression)
         except FilterError as error:
             # it names something that is gone: what it had keeps coming, as far as it is still there
             _log.warning("%s: its subscription cannot be followed: %s", self.peer, error)
-            ours = self._catalogue().metadata.signals
+            ours = (await self._seen()).metadata.signals
             there = self._offered.route_to(ours)
-            return ours.select(there[there >= 0].astype(np.intp))
+            return ours.select(there[there >= 0].astype(np.intp)), ()

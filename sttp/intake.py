@@ -98,6 +98,11 @@ class Intake:
         self.refused: RefusedError | None = None
 
     @property
+    def link(self) -> Link:
+        """Where the publisher is."""
+        return self._link
+
+    @property
     def peer(self) -> str:
         """Where the publisher is, for people."""
         return self._link.stream.peer

@@ -20,7 +20,7 @@ from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import Overflow
-from sttp.security import Security
+from sttp.security import Security, changes, rights_of
 from sttp.session.config import PublisherConfig
 from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
@@ -96,6 +96,7 @@ class Publisher:
         self._config = config
         self._tasks = asyncio.TaskGroup()
         self._preparing: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
         self._events: PeerEvents[PublisherEvent] = PeerEvents()
@@ -130,14 +131,17 @@ class Publisher:
         for links in self._links:
             self._tasks.create_task(self._serve(links))
         self._prepare()
+        if self._security is not None:
+            self._following = self._tasks.create_task(self._follow_rights(self._security))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
-        if self._preparing is not None:
-            self._preparing.cancel()
+        for task in (self._preparing, self._following):
+            if task is not None:
+                task.cancel()
         self._update()
         await self._close_links()
         self._events.close()
@@ -262,8 +266,7 @@ class Publisher:
             UsageError: the peers are configured not to get any; see `core_responses_only` in `sttp.tolerances`.
         """
         for feed in self._ready():
-            signals = feed.session.signals
-            index = None if signals is None else signals.index_of.get(signal_id)
+            index = feed.index_of(signal_id)
             if index is not None:
                 feed.session.send_buffer_block(index, payload)
                 feed.wake()
@@ -334,6 +337,7 @@ class Publisher:
                 tally=self._tally,
                 events=self._events,
                 changed=self._update,
+                rights=lambda: self._rights_of(link),
             )
             if len(self._feeds) >= self._max_connections:
                 # it is no longer there when the peer has read why, so it counts for nothing now
@@ -352,6 +356,14 @@ class Publisher:
                 self._feeds.discard(feed)
                 self._tally.dropped += feed.dropped
                 self._update()
+
+    def _rights_of(self, link: Link) -> str | None:
+        return None if self._security is None else rights_of(self._security.trust, link.stream.identity)
+
+    async def _follow_rights(self, security: Security) -> None:
+        async for _ in changes(security):
+            for feed in tuple(self._feeds):
+                feed.follow_rights()
 
     def _update(self) -> None:
         if any(feed.active for feed in self._feeds) or self._error or self._closing:

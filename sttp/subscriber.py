@@ -19,7 +19,7 @@ from sttp.measurement import MeasurementBatch
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import BatchQueue, Overflow
-from sttp.security import Security
+from sttp.security import Reason, Security, changes, may_publish
 from sttp.session.config import SubscriberConfig
 from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
@@ -121,6 +121,7 @@ class Subscriber:
         self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
+        self._following: asyncio.Task[None] | None = None
         self._strangers: dict[Intake, None] = {}  # an ordered set: the oldest comes first
         self._intakes: set[Intake] = set()
         self._connected = asyncio.Event()
@@ -139,6 +140,8 @@ class Subscriber:
         self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial, security=self._security)
         await self._tasks.__aenter__()
         self._tasks.create_task(self._serve(self._links))
+        if self._security is not None:
+            self._following = self._tasks.create_task(self._follow_rights(self._security))
         return self
 
     async def __aexit__(
@@ -146,6 +149,8 @@ class Subscriber:
     ) -> None:
         self._closing = True
         self._connected.set()
+        if self._following is not None:
+            self._following.cancel()
         if self._links is not None:
             await self._links.close()
         self._queue.close()
@@ -327,6 +332,9 @@ class Subscriber:
                 # 9.7: closed at once, so that the other end can tell; it will dial again
                 _log.warning("%s: turned away, %d connected already", link.stream.peer, len(self._intakes))
                 return
+            if not self._may_publish(link):
+                self._refuse(link.stream.peer)
+                return
             self._make_room()
             intake = Intake(
                 link,
@@ -353,6 +361,22 @@ class Subscriber:
             finally:
                 self._strangers.pop(intake, None)
                 self._intakes.discard(intake)
+
+    def _may_publish(self, link: Link) -> bool:
+        """Whether whoever dials us may be a publisher; whom we dial is whom we want."""
+        if self._security is None or self.listening is None:
+            return True
+        return may_publish(self._security.trust, link.stream.identity)
+
+    def _refuse(self, peer: str) -> None:
+        _log.warning("%s: turned away: it may not publish here [%s]", peer, Reason.NOT_PERMITTED)
+
+    async def _follow_rights(self, security: Security) -> None:
+        async for _ in changes(security):
+            for intake in (*self._strangers, *self._intakes):
+                if not self._may_publish(intake.link):
+                    self._refuse(intake.peer)
+                    intake.turn_away(f"it may not publish here [{Reason.NOT_PERMITTED}]")
 
     def _make_room(self) -> None:
         while len(self._strangers) >= MAX_STRANGERS:

@@ -11,9 +11,10 @@ from sttp.security.failures import alert_for, explained
 from sttp.security.folder import TRUST_FILE, default_folder
 from sttp.security.identity import PeerIdentity
 from sttp.security.reasons import Reason, Relaxation
+from sttp.security.rights import may_publish, rights_of
 from sttp.security.security import Security, presented_chain
 from sttp.security.trust import Authority, Peer, Presented, Trust, Verdict
-from sttp.security.vigil import Vigil
+from sttp.security.vigil import Vigil, changes
 
 __all__ = [
     "TRUST_FILE",
@@ -31,10 +32,13 @@ __all__ = [
     "Verdict",
     "Vigil",
     "alert_for",
+    "changes",
     "default_folder",
     "explained",
     "fingerprint_of",
+    "may_publish",
     "new_certificate",
     "presented_chain",
     "read_certificates",
+    "rights_of",
 ]

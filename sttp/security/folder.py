@@ -40,7 +40,7 @@ _MOST_BYTES: Final = 2**20
 
 _OWN: Final = {"certificate", "key", "minimum_tls"}
 _PEER: Final = {"certificate", "authority", "names", "addresses", "allow", "rights", "may_publish"}
-_AUTHORITY: Final = {"certificate", "revocation", "names", "allow"}
+_AUTHORITY: Final = {"certificate", "revocation", "names", "allow", "rights", "may_publish"}
 _VERSIONS: Final = ("1.2", "1.3")
 
 
@@ -192,6 +192,8 @@ class _Reader:
             revocation=lists,
             names=self._texts(where, table, "names"),
             allow=self._relaxations(where, table),
+            rights=self._text(where, table, "rights") if "rights" in table else None,
+            may_publish=self._flag(where, table, "may_publish"),
         )
 
     def _text(self, where: str, table: Mapping[str, Any], key: str) -> str:

@@ -13,7 +13,7 @@ class PeerIdentity:
 
     Attributes:
         name: its name in the trust configuration; of a certificate that only its authority vouches for, the first name
-            in it.
+            in it and the authority, as in `pmu.example (utility)`.
         fingerprint: SHA-256 of its certificate, in pairs of capital hexadecimal digits with colons between; empty where
             identities are proved without certificates.
         subject: subject of its certificate (RFC 4514); may be empty.

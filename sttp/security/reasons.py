@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """The handshake broke for a reason that has no code of its own."""
     HANDSHAKE_TIMEOUT = "handshake-timeout"
     """The other end did not finish the handshake in time."""
+    NOT_PERMITTED = "not-permitted"
+    """The peer is trusted, and has no right to what it does: a publisher that may not publish here."""
     TRUST_WITHDRAWN = "trust-withdrawn"
     """The peer was trusted when it connected, and no longer is."""
 

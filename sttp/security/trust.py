@@ -62,6 +62,8 @@ class Authority:
         names: patterns of names, such as `*.substations.example`: who carries such a name may dial without being listed
             as a peer.
         allow: what is relaxed for everyone that it vouches for.
+        rights: see `Peer`; for those that are not listed as peers.
+        may_publish: see `Peer`; likewise.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Authority:
     revocation: tuple[x509.CertificateRevocationList, ...] = ()
     names: tuple[str, ...] = ()
     allow: frozenset[Relaxation] = frozenset()
+    rights: str | None = None
+    may_publish: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +211,8 @@ class _Case:
                 f"{described(leaf)}, issued by {authority.name}, came from {host} and names {_names(leaf)}; list the "
                 "name under `names` of the authority, or of a peer with this `authority`, if it may connect"
             )
-        return self._verdict(leaf.label if peer is None else peer.name, authority.name)
+        # a certificate may carry any name, so who is not listed must not be taken for somebody who is
+        return self._verdict(f"{leaf.label} ({authority.name})" if peer is None else peer.name, authority.name)
 
     def _verdict(self, name: str, authority: str) -> Verdict:
         leaf = self.leaf

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar, Final
 from weakref import WeakKeyDictionary
 
 from sttp.errors import TrustError
 from sttp.security.reasons import Reason
 from sttp.security.security import Security
-from sttp.security.trust import Presented
+from sttp.security.trust import Presented, Trust
 
-__all__ = ["Vigil"]
+__all__ = ["Vigil", "changes"]
 
 INTERVAL: Final = 0.4
 """Seconds between two looks at a security folder, so that a change takes effect within one second."""
@@ -43,6 +43,17 @@ class Vigil:
         if self._rounds is not None:
             self._rounds.remove(self)
             self._rounds = None
+
+
+async def changes(security: Security) -> AsyncIterator[Trust]:
+    """What is trusted, each time that it has become something else."""
+    before = security.trust
+    while True:
+        await asyncio.sleep(INTERVAL)
+        security.refresh()
+        if security.trust is not before:
+            before = security.trust
+            yield before
 
 
 class _Rounds:

@@ -114,7 +114,7 @@ def test_revocation_lists_count_for_their_issuer_and_until_the_next_is_due(party
     party.trust_authority("utility", root, revocation=root.revoking(revoked))
     trust = party.security.trust
     identity = judge(trust, leaf, root, dialed="hub").identity
-    assert (identity.name, identity.authority) == ("hub", "utility")
+    assert (identity.name, identity.authority) == ("hub (utility)", "utility")
     assert code(trust, revoked, root, dialed="hub") == Reason.REVOKED_CERTIFICATE
 
     party.trust_authority("utility", root, revocation=impostor.revoking())
@@ -146,11 +146,11 @@ def test_who_dials_with_an_authoritys_certificate_needs_a_name_that_is_listed_or
     addressed = Issuer("leaf", ["192.0.2.1"], issuer=root)
     party.trust_authority("utility", root, revocation=root.revoking())
     assert code(party.security.trust, named, root) == Reason.NAME_MISMATCH
-    assert judge(party.security.trust, addressed, root, source="192.0.2.1").identity.name == "192.0.2.1"
+    assert judge(party.security.trust, addressed, root, source="192.0.2.1").identity.name == "192.0.2.1 (utility)"
     assert code(party.security.trust, addressed, root, source="192.0.2.2") == Reason.NAME_MISMATCH
 
     party.trust_authority("utility", root, 'names = ["*.north.example"]', revocation=root.revoking())
-    assert judge(party.security.trust, named, root).identity.name == "pmu.north.example"
+    assert judge(party.security.trust, named, root).identity.name == "pmu.north.example (utility)"
     party.entries["pmu"] = '[peers.pmu]\nauthority = "utility"\nnames = ["pmu.north.example"]'
     party.write()
     assert judge(party.security.trust, named, root).identity.name == "pmu"
