@@ -60,6 +60,7 @@ class Feed:
         tally: where to count.
         events: where the rest goes that an application might want to know.
         changed: called when the subscription begins or ends.
+        proved: called when the peer has proved to be a subscriber, by modes that were accepted.
         rights: what the subscriber may see; called whenever that matters. See `Catalogue.seen_with`.
     """
 
@@ -76,7 +77,9 @@ class Feed:
         events: PeerEvents[PublisherEvent],
         changed: Callable[[], None],
         rights: Callable[[], str | None] = lambda: None,
+        proved: Callable[[Feed], None] = lambda feed: None,
     ) -> None:
+        self._proved = proved
         self._rights = rights
         self._last_rights = rights()
         # what may be seen, where it may be less than the cache in force holds: rights are cut before caches are
@@ -132,6 +135,11 @@ class Feed:
         """Answer the connection as a whole with Failed."""
         self._session.refuse_connection(reason)
         self._connection.wake()
+
+    def turn_away(self, error: STTPError) -> None:
+        """Cut the stream at once; `run` returns the reason."""
+        self._session.lose(error, now=monotonic())
+        self._link.stream.abort()
 
     def follow(self) -> None:
         """Tell the subscriber that the catalogue has changed; its subscription is then handed over to what it selects.
@@ -244,6 +252,7 @@ class Feed:
         match event:
             case ModesDefined():
                 _log.info("%s: connected, version %d", self.peer, event.modes.version)
+                self._proved(self)
             case MetadataRequested():
                 await self._send_metadata(event.filter_expression)
             case SubscribeRequested():

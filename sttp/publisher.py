@@ -7,20 +7,30 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
-from sttp.errors import ClosedError, EndpointError, STTPError, UsageError
+from sttp.errors import ClosedError, EndpointError, STTPError, TrustError, UsageError
 from sttp.fan_out import PART_SIZE, FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import Overflow
-from sttp.security import Security, changes, rights_of
+from sttp.security import (
+    DEFAULT_ADMISSION,
+    Admission,
+    AdmissionPolicy,
+    Guest,
+    Security,
+    changes,
+    rights_of,
+    source_of,
+)
 from sttp.session.config import PublisherConfig
 from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
@@ -39,6 +49,8 @@ QUEUE_LIMIT: Final = 1_000_000
 
 MAX_CONNECTIONS: Final = 1_000
 """Subscribers that may be connected at once; cppapi and pyapi have no limit."""
+
+_TOO_MANY: Final = "Connection refused: too many connections."
 
 _WANTED_NOTHING: Final = "it subscribed to nothing and asked for nothing; perhaps it has a publisher already"
 
@@ -62,7 +74,9 @@ class Publisher:
         metadata: what there is to publish.
         overflow: what happens to measurements for a subscriber that is too slow.
         queue_limit: most measurements that wait for one subscriber.
-        max_connections: most subscribers at once; further ones are refused.
+        max_connections: most subscribers at once; further ones are refused. A connection counts from its first command
+            on, so that strangers who connect and are silent keep no subscriber out.
+        admission: how many such strangers there may be, and how often they may come.
         redial: how a dialing endpoint tries again.
         security: the security folder, or what was made of it, for endpoints with TLS; without it, the default folder.
         config: limits and timeouts of the sessions.
@@ -80,6 +94,7 @@ class Publisher:
         overflow: Overflow = Overflow.DROP_OLDEST,
         queue_limit: int = QUEUE_LIMIT,
         max_connections: int = MAX_CONNECTIONS,
+        admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
         security: Security | str | os.PathLike[str] | None = None,
         config: PublisherConfig = _CONFIG,
@@ -99,6 +114,8 @@ class Publisher:
         self._following: asyncio.Task[None] | None = None
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
+        self._strangers: dict[Feed, Guest | None] = {}  # and those that were strangers, until they leave
+        self._admission = Admission(admission)
         self._events: PeerEvents[PublisherEvent] = PeerEvents()
         self._subscribed = asyncio.Event()
         self._error: STTPError | None = None
@@ -145,7 +162,7 @@ class Publisher:
         self._update()
         await self._close_links()
         self._events.close()
-        for feed in self._feeds:
+        for feed in (*self._feeds, *self._strangers):
             feed.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
@@ -180,6 +197,7 @@ class Publisher:
             dropped=tally.dropped + sum(feed.dropped for feed in self._feeds),
             bytes_sent=tally.bytes_sent,
             bytes_received=tally.bytes_received,
+            turned_away=self._admission.turned_away.total(),
         )
 
     # --- measurements
@@ -317,15 +335,20 @@ class Publisher:
     async def _serve(self, links: Links) -> None:
         try:
             async for link in links:
-                self._tasks.create_task(self._serve_link(link))
+                self._tasks.create_task(self._serve_link(link, dialed=links.bound is None))
         except EndpointError as error:
             _log.error("%s", error)
             self._error = error
             self._subscribed.set()
 
-    async def _serve_link(self, link: Link) -> None:
+    async def _serve_link(self, link: Link, *, dialed: bool) -> None:
         async with link:
             if self._closing:
+                return
+            try:
+                guest = None if dialed else self._let_in(link)
+            except TrustError as error:
+                self._turn_away(link, error)
                 return
             feed = Feed(
                 link,
@@ -338,24 +361,59 @@ class Publisher:
                 events=self._events,
                 changed=self._update,
                 rights=lambda: self._rights_of(link),
+                proved=self._admit,
             )
+            self._strangers[feed] = guest
             if len(self._feeds) >= self._max_connections:
-                # it is no longer there when the peer has read why, so it counts for nothing now
-                feed.refuse("Connection refused: too many connections.")
-            else:
-                self._feeds.add(feed)
+                feed.refuse(_TOO_MANY)
+            elif guest is None:
+                self._feeds.add(feed)  # whom we dialed we know
             self._tally.connections += 1
             try:
-                error = await feed.run()
+                ended = await feed.run()
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
                 _log.exception("%s: internal error", feed.peer)
             else:
-                reason = error or (None if link.useful else _WANTED_NOTHING)
+                reason = ended or (None if link.useful else _WANTED_NOTHING)
                 _log.info("%s: disconnected%s", feed.peer, f": {reason}" if reason else "")
             finally:
                 self._feeds.discard(feed)
+                del self._strangers[feed]
+                if guest is not None:
+                    guest.left(now=monotonic())
                 self._tally.dropped += feed.dropped
                 self._update()
+
+    def _let_in(self, link: Link) -> Guest:
+        """Let somebody in who dialed us; it is pending until it has defined its modes."""
+        stream = link.stream
+        # who has been authenticated answers for itself, wherever it comes from
+        source = source_of(stream.peer) if stream.identity is None else stream.identity.name
+
+        def crowd_out(error: TrustError) -> None:
+            for feed, each in self._strangers.items():
+                if each is guest:
+                    feed.turn_away(error)
+                    break
+            self._turn_away(link, error)
+
+        guest = self._admission.enter(source, crowd_out, now=monotonic())
+        return guest
+
+    def _turn_away(self, link: Link, error: TrustError) -> None:
+        link.stream.abort()
+        if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
+            _log.warning("%s", line)
+
+    def _admit(self, feed: Feed) -> None:
+        """Give a place to a peer that has proved to be a subscriber; strangers take none."""
+        guest = self._strangers.get(feed)
+        if guest is not None:
+            guest.proved()
+            if len(self._feeds) >= self._max_connections:
+                feed.refuse(_TOO_MANY)
+            else:
+                self._feeds.add(feed)
 
     def _rights_of(self, link: Link) -> str | None:
         return None if self._security is None else rights_of(self._security.trust, link.stream.identity)

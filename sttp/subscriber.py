@@ -9,17 +9,28 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
 from sttp.codes import ModeFlags, Role
-from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, UsageError
+from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, TrustError, UsageError
 from sttp.intake import Intake
 from sttp.measurement import MeasurementBatch
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import BatchQueue, Overflow
-from sttp.security import Reason, Security, changes, may_publish
+from sttp.security import (
+    DEFAULT_ADMISSION,
+    Admission,
+    AdmissionPolicy,
+    Guest,
+    Reason,
+    Security,
+    changes,
+    may_publish,
+    source_of,
+)
 from sttp.session.config import SubscriberConfig
 from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
@@ -42,8 +53,8 @@ QUEUE_LIMIT: Final = 1_000_000
 """Measurements that may wait for the application: 20 MB of columns."""
 
 MAX_STRANGERS: Final = 32
-"""Streams at once that have not proved to come from a publisher. Each costs a file, two tasks and a buffer of 256 KiB,
-8 MB in all, and what it has sent of its first response. A publisher proves itself within a round trip, at the latest
+"""Streams at once that have not proved to come from a publisher. Each costs a file, two tasks and some 70 KB, and what
+it has sent of its first response. A publisher proves itself within a round trip, at the latest
 with its first NoOP after 5 s, and the oldest stranger gives way to a new one: whoever wants to keep a publisher out has
 to open 32 streams within that time, again and again."""
 
@@ -82,6 +93,7 @@ class Subscriber:
         queue_limit: most measurements that wait for the application.
         max_publishers: most publishers at once, where this end listens; further ones are turned away. A stream counts
             from the first valid response on, so that a stranger who connects and is silent keeps no publisher out.
+        admission: how often strangers may come, where this end listens.
         redial: how a dialing endpoint tries again.
         security: the security folder, or what was made of it, for an endpoint with TLS; without it, the default folder.
         config: modes, limits and timeouts of the sessions.
@@ -103,6 +115,7 @@ class Subscriber:
         overflow: Overflow = Overflow.WAIT,
         queue_limit: int = QUEUE_LIMIT,
         max_publishers: int = 1,
+        admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
         security: Security | str | os.PathLike[str] | None = None,
         config: SubscriberConfig = _CONFIG,
@@ -122,7 +135,8 @@ class Subscriber:
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
         self._following: asyncio.Task[None] | None = None
-        self._strangers: dict[Intake, None] = {}  # an ordered set: the oldest comes first
+        self._strangers: dict[Intake, Guest | None] = {}  # the oldest comes first
+        self._admission = Admission(admission)
         self._intakes: set[Intake] = set()
         self._connected = asyncio.Event()
         self._accepted_once = False
@@ -189,6 +203,7 @@ class Subscriber:
             dropped=tally.dropped + self._queue.dropped,
             bytes_received=tally.bytes_received,
             bytes_sent=tally.bytes_sent,
+            turned_away=self._admission.turned_away.total(),
         )
 
     async def measurements(self) -> AsyncGenerator[MeasurementBatch, None]:
@@ -332,35 +347,55 @@ class Subscriber:
                 # 9.7: closed at once, so that the other end can tell; it will dial again
                 _log.warning("%s: turned away, %d connected already", link.stream.peer, len(self._intakes))
                 return
-            if not self._may_publish(link):
-                self._refuse(link.stream.peer)
-                return
-            self._make_room()
-            intake = Intake(
-                link,
-                options=self._options,
-                with_metadata=self._with_metadata,
-                config=self._config,
-                queue=self._queue,
-                events=self._events,
-                tally=self._tally,
-                proved=self._admit,
-                metadata_changed=self._take_metadata,
-            )
-            self._strangers[intake] = None
-            if self.listening is None and link.stream.identity is None:
-                # whom we dialed we know, and a gsfapi publisher may say nothing for 5 s; but by TLS 1.3 it may
-                # still refuse us, so there it counts from its first response on
-                self._admit(intake)
             try:
-                error = await intake.run()
-            except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
-                _log.exception("%s: internal error", link.stream.peer)
-            else:
-                self._ended(link, intake.refused or error)
+                guest = None if self.listening is None else self._let_in(link)
+            except TrustError as error:
+                link.stream.abort()
+                if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
+                    _log.warning("%s", line)
+                return
+            try:
+                await self._take(link, guest)
             finally:
-                self._strangers.pop(intake, None)
-                self._intakes.discard(intake)
+                if guest is not None:
+                    guest.left(now=monotonic())
+
+    def _let_in(self, link: Link) -> Guest:
+        stream = link.stream
+        # who has been authenticated answers for itself, wherever it comes from
+        source = source_of(stream.peer) if stream.identity is None else stream.identity.name
+        return self._admission.enter(source, lambda error: stream.abort(), now=monotonic())
+
+    async def _take(self, link: Link, guest: Guest | None) -> None:
+        if not self._may_publish(link):
+            self._refuse(link.stream.peer)
+            return
+        self._make_room()
+        intake = Intake(
+            link,
+            options=self._options,
+            with_metadata=self._with_metadata,
+            config=self._config,
+            queue=self._queue,
+            events=self._events,
+            tally=self._tally,
+            proved=self._admit,
+            metadata_changed=self._take_metadata,
+        )
+        self._strangers[intake] = guest
+        if self.listening is None and link.stream.identity is None:
+            # whom we dialed we know, and a gsfapi publisher may say nothing for 5 s; but by TLS 1.3 it may
+            # still refuse us, so there it counts from its first response on
+            self._admit(intake)
+        try:
+            error = await intake.run()
+        except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
+            _log.exception("%s: internal error", link.stream.peer)
+        else:
+            self._ended(link, intake.refused or error)
+        finally:
+            self._strangers.pop(intake, None)
+            self._intakes.discard(intake)
 
     def _may_publish(self, link: Link) -> bool:
         """Whether whoever dials us may be a publisher; whom we dial is whom we want."""
@@ -391,7 +426,8 @@ class Subscriber:
         if len(self._intakes) >= self._max_publishers:
             intake.turn_away(f"{len(self._intakes)} connected already")
             return
-        self._strangers.pop(intake, None)
+        if (guest := self._strangers.pop(intake, None)) is not None:
+            guest.proved()
         self._intakes.add(intake)
         self._tally.connections += 1
         self._connected.set()

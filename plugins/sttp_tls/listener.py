@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import Final
 
-from sttp.security import Reason, Security, TrustError
+from sttp.security import Admission, Guest, Reason, Security, TrustError, source_of
 from sttp.transport import AcceptQueue, ByteStream, Listener, TransportError
 from sttp_tls.handshake import authenticated
 from sttp_tls.stream import TlsStream
@@ -18,9 +19,6 @@ _log = logging.getLogger("sttp.security")
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds that a handshake may take; gsfapi has the same (wire.md 10.1)."""
 
-MOST_HANDSHAKES: Final = 128
-"""Handshakes at once. Each costs a file, a task and some 50 KB."""
-
 
 class TlsListener:
     """Accepts streams below, shakes hands over each in a task of its own, and yields those that come through.
@@ -28,9 +26,11 @@ class TlsListener:
     Args:
         inner: where the streams arrive.
         security: who we are and whom we trust.
+        admission: who may come near; a guest is pending until its handshake is done.
     """
 
-    def __init__(self, inner: Listener, security: Security) -> None:
+    def __init__(self, inner: Listener, security: Security, admission: Admission | None = None) -> None:
+        self._admission = Admission() if admission is None else admission
         self._inner = inner
         self._security = security
         self._arrivals: AcceptQueue[TlsStream] = AcceptQueue()
@@ -59,17 +59,36 @@ class TlsListener:
         try:
             while True:
                 stream = await self._inner.accept()
-                if len(self._handshakes) >= MOST_HANDSHAKES:
-                    _log.warning("%s: turned away, %d handshakes are under way", stream.peer, len(self._handshakes))
-                    stream.abort()
-                    continue
-                task = asyncio.create_task(self._authenticate(stream))
-                self._handshakes.add(task)
-                task.add_done_callback(self._handshakes.discard)
+                self._let_in(stream)
         except TransportError:
             self._arrivals.close()  # nobody will come any more
 
-    async def _authenticate(self, stream: ByteStream) -> None:
+    def _let_in(self, stream: ByteStream) -> None:
+        def crowd_out(error: TrustError) -> None:
+            self._turn_away(stream, error)
+            task.cancel()
+
+        try:
+            guest = self._admission.enter(source_of(stream.peer), crowd_out, now=monotonic())
+        except TrustError as error:
+            self._turn_away(stream, error)
+            return
+        task = asyncio.create_task(self._authenticate(stream, guest))
+        self._handshakes.add(task)
+        task.add_done_callback(lambda task: self._over(task, stream, guest))
+
+    def _turn_away(self, stream: ByteStream, error: TrustError) -> None:
+        stream.abort()
+        if (line := self._admission.line(stream.peer, error, now=monotonic())) is not None:
+            _log.warning("%s", line)
+
+    def _over(self, task: asyncio.Task[None], stream: ByteStream, guest: Guest) -> None:
+        self._handshakes.discard(task)
+        guest.left(now=monotonic())
+        if task.cancelled():
+            stream.abort()  # it may not even have begun
+
+    async def _authenticate(self, stream: ByteStream, guest: Guest) -> None:
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 secured = await authenticated(stream, self._security, dialed=False)
@@ -82,6 +101,7 @@ class TlsListener:
             stream.abort()
             _log.exception("%s: internal error", stream.peer)
         else:
+            guest.proved()
             if not self._arrivals.offer(secured):
                 _log.warning("%s: turned away, nobody accepts connections", stream.peer)
                 secured.abort()

@@ -6,6 +6,7 @@ each connection, hands what the other end has presented to `admit` before any by
 """
 
 from sttp.errors import SecurityError, TrustError
+from sttp.security.admission import DEFAULT_ADMISSION, Admission, AdmissionPolicy, Guest, source_of
 from sttp.security.certificates import Certificate, fingerprint_of, new_certificate, read_certificates
 from sttp.security.failures import alert_for, explained
 from sttp.security.folder import TRUST_FILE, default_folder
@@ -17,9 +18,13 @@ from sttp.security.trust import Authority, Peer, Presented, Trust, Verdict
 from sttp.security.vigil import Vigil, changes
 
 __all__ = [
+    "DEFAULT_ADMISSION",
     "TRUST_FILE",
+    "Admission",
+    "AdmissionPolicy",
     "Authority",
     "Certificate",
+    "Guest",
     "Peer",
     "PeerIdentity",
     "Presented",
@@ -41,4 +46,5 @@ __all__ = [
     "presented_chain",
     "read_certificates",
     "rights_of",
+    "source_of",
 ]
