@@ -77,7 +77,7 @@ HOME: Mapping[str, set[str]] = {
     "selectors": set(),
     "socket": {"sttp.transport"},
     "threading": {"sttp.background"},
-    "time": {"sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
+    "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
     "uvloop": {"sttp.cli"},
 }
