@@ -19,7 +19,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop judge properties coverage mutants soak firewall lint format types docs wheel clean
+.PHONY: help demo test interop judge properties coverage mutants soak firewall lint format types docs wheel clean bench wheels
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -31,11 +31,13 @@ help:  ## show this list
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
 	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
+	@echo "make bench       how fast it all is, beside the published Python implementation (ten minutes; on a quiet machine)"
 	@echo "make lint        ruff: rules and format"
 	@echo "make format      let ruff put everything in order"
 	@echo "make types       mypy, strict"
 	@echo "make docs        the documentation, as HTML, in docs/_build/html"
 	@echo "make wheel       the wheel, in dist"
+	@echo "make wheels      source distribution, compiled and pure wheel, tried with every Python from 3.11 on that is here"
 	@echo "make clean       remove everything that make has made"
 
 demo: $(DONE)/wheel-installed
@@ -61,6 +63,10 @@ soak: $(DONE)/wheel-installed
 
 firewall: $(DONE)/wheel-installed
 	@$(BIN)/python tests/firewall/scene.py
+
+bench: $(DONE)/extra-test $(DONE)/interop
+	@$(BIN)/python tests/benchmarks/suite.py --peer $(PEER)/bin/python $(BENCH)
+	@$(BIN)/python docs/generate.py
 
 coverage: $(DONE)/extra-test $(DONE)/group-coverage
 	@echo "Running the tests of wire and session with branch coverage (a few minutes) ..."
@@ -92,6 +98,9 @@ docs: $(DONE)/extra-docs
 
 wheel: $(DONE)/wheel
 	@ls dist/*.whl
+
+wheels: $(DONE)/venv
+	@$(BIN)/python tests/wheels/try_wheels.py $(PYTHONS)
 
 clean:
 	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,6 @@
-"""Write the parts of the reference that follow from the code: state table and its picture, tolerances, command line.
+"""Write the parts of the reference that follow from the code, or from what was measured.
+
+These are the state table and its picture, tolerances, the command line, and benchmarks with their plots.
 
 Each page has prose above a marker line, which people write; what stands below it is written here. The pages are
 kept in the repository, and `tests/test_docs.py` fails when one is out of date. Run: `python docs/generate.py`.
@@ -11,6 +13,7 @@ from enum import EnumType
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import benchmark_page
 import typer.main
 from state_diagram import state_diagram
 
@@ -151,6 +154,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "state-table.md": state_table,
     "tolerances.md": tolerances,
     "command-line.md": command_line,
+    "benchmarks.md": benchmark_page.page,
 }
 
 
@@ -169,3 +173,5 @@ if __name__ == "__main__":
     for each in PAGES:
         (REFERENCE / each).write_text(page(each), encoding="utf-8")
     DIAGRAM.write_text(diagram(), encoding="utf-8")
+    for name, picture in benchmark_page.plots().items():
+        (DIAGRAM.parent / name).write_text(picture, encoding="utf-8")
