@@ -1,4 +1,4 @@
-"""What becomes of a subscriber that was sent something wrong: it goes on, or gives the connection up and comes again."""
+"""What becomes of a subscriber that was sent something wrong: it goes on, or gives up and comes again."""
 
 from __future__ import annotations
 
