@@ -553,7 +553,7 @@ MUTANTS = (
     Mutant(
         "replies_have_other_texts",
         PUBLISHER,
-        says=edited(Response.SUCCEEDED, lambda text: b"It is done.", answering=Command.SUBSCRIBE),
+        says=edited(Response.SUCCEEDED, lambda text: text + text, answering=Command.SUBSCRIBE),
         harmless=True,
     ),
 )
