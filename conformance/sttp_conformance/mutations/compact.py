@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from sttp.codes import DataPacketFlags, Response
+from sttp.codes import Command, DataPacketFlags, Response
 from sttp.wire.fields import deflate
 from sttp.wire.responses import DataPacket
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.compact_records import GROUPS, Record, walk_records
 from sttp_conformance.grid import SIGNALS
 from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_before, edited, replaced
+from sttp_conformance.ways import Direction
 
 _DATA = Response.DATA_PACKET
 _COMPACT = 0x02
@@ -107,6 +108,12 @@ def _as_wide_as_the_first(payload: bytes) -> bytes:
     count, body = int.from_bytes(payload[1:5], "big"), payload[5:]
     width = 17 if not body[:1] or not body[0] & 0x40 else 13
     return payload[:1] + struct.pack(">i", min(count, len(body) // width)) + body[: len(body) // width * width]
+
+
+def _asking_for_milliseconds(frame: bytes) -> bytes:
+    """Subscribe, with a wish that only what is sent with base times would show."""
+    text = frame[6:].replace(b"useMillisecondResolution=False", b"useMillisecondResolution=True")
+    return frame[:2] + len(text).to_bytes(4, "big") + text
 
 
 MUTANTS = (
@@ -307,5 +314,33 @@ MUTANTS = (
         SUBSCRIBER,
         caught_by=("reports_nothing_from_a_full_fidelity_packet",),
         hears=edited(_DATA, lambda payload: payload if payload[0] & 0x0A else bytes((payload[0] | 2,)) + payload[1:]),
+    ),
+    Mutant(
+        "publisher_that_dials_sets_a_state",
+        PUBLISHER,
+        caught_by=("publisher_streams_compact_alike_in_both_directions[compact_count_is_exact]",),
+        says=_each(lambda record: record._replace(flags=record.flags | 0x10)),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "publisher_that_is_dialed_sets_a_state",
+        PUBLISHER,
+        caught_by=("publisher_streams_compact_alike_in_both_directions[compact_count_is_exact]",),
+        says=_each(lambda record: record._replace(flags=record.flags | 0x10)),
+        only=Direction.FORWARD,
+    ),
+    Mutant(
+        "subscriber_that_listens_asks_for_milliseconds",
+        SUBSCRIBER,
+        caught_by=("subscriber_reads_compact_alike_in_both_directions[reads_compact_values_exactly]",),
+        says=replaced(Command.SUBSCRIBE, _asking_for_milliseconds),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "subscriber_that_dials_asks_for_milliseconds",
+        SUBSCRIBER,
+        caught_by=("subscriber_reads_compact_alike_in_both_directions[reads_compact_values_exactly]",),
+        says=replaced(Command.SUBSCRIBE, _asking_for_milliseconds),
+        only=Direction.FORWARD,
     ),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from sttp.codes import Command, Response
 from sttp.wire.fields import deflate, inflate, is_gzip
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, dropped, edited, replaced
+from sttp_conformance.mutants import CLOSE, Conversation, Delay, Item, Mutant, Rewrite, dropped, edited, replaced
+from sttp_conformance.ways import Direction
 
 _REFRESH = Command.METADATA_REFRESH
 _SUCCEEDED = Response.SUCCEEDED
@@ -109,14 +110,19 @@ def _loses_rows(pattern: str) -> Rewrite:
     )
 
 
+async def _visit(port: int) -> None:
+    with suppress(OSError):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+
+
 def _fetches(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """Whatever a document names elsewhere is fetched."""
     if frame[0] == _SUCCEEDED and frame[1] == _REFRESH:
         named = re.search(rb'SYSTEM "http://127\.0\.0\.1:(\d+)', inflate(frame[6:], limit=2**26, name="metadata"))
         if named:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", int(named[1])), timeout=1.0):
-                pass
-    return (frame,)
+            conversation.memory["visit"] = asyncio.ensure_future(_visit(int(named[1])))
+    return (frame, Delay(0.05))
 
 
 def _expands(text: bytes) -> bytes:
@@ -477,5 +483,19 @@ MUTANTS = (
         SUBSCRIBER,
         caught_by=("survives_metadata_that_is_no_metadata",),
         hears=_never_recovers,
+    ),
+    Mutant(
+        "publisher_that_dials_gives_other_metadata",
+        PUBLISHER,
+        caught_by=("publisher_gives_metadata_alike_in_both_directions[answers_metadata_refresh]",),
+        says=_substituted("<Name>Bus 1", "<Name>Bus one"),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "publisher_that_is_dialed_gives_other_metadata",
+        PUBLISHER,
+        caught_by=("publisher_gives_metadata_alike_in_both_directions[answers_metadata_refresh]",),
+        says=_substituted("<Name>Bus 1", "<Name>Bus one"),
+        only=Direction.FORWARD,
     ),
 )

@@ -12,7 +12,19 @@ from sttp.wire.fields import deflate, inflate, is_gzip
 from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp_conformance.cache_images import Image, Reference, gzipped, walk, write_image
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_after, dropped, edited, replaced
+from sttp_conformance.mutants import (
+    CLOSE,
+    Conversation,
+    Item,
+    Mutant,
+    Rewrite,
+    added_after,
+    added_before,
+    dropped,
+    edited,
+    replaced,
+)
+from sttp_conformance.ways import Direction
 
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
 _DATA = Response.DATA_PACKET
@@ -498,5 +510,50 @@ MUTANTS = (
                 frame[:7] + struct.pack(">i", 0) if max(_compact_indexes(frame), default=0) > 0xFFFF else frame
             ),
         ),
+    ),
+    Mutant(
+        "publisher_that_dials_answers_subscribe_with_another_text",
+        PUBLISHER,
+        caught_by=("publisher_hands_over_alike_in_both_directions[new_caches_alternate_between_the_slots]",),
+        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "publisher_that_is_dialed_answers_subscribe_with_another_text",
+        PUBLISHER,
+        caught_by=("publisher_hands_over_alike_in_both_directions[new_caches_alternate_between_the_slots]",),
+        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
+        only=Direction.FORWARD,
+    ),
+    Mutant(
+        "subscriber_that_listens_says_more_than_confirms",
+        SUBSCRIBER,
+        caught_by=("subscriber_follows_handovers_alike_in_both_directions[confirms_each_cache_once]",),
+        says=added_before(_CONFIRM, b"\x05\xff\xff\xff\xff"),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "subscriber_that_dials_says_more_than_confirms",
+        SUBSCRIBER,
+        caught_by=("subscriber_follows_handovers_alike_in_both_directions[confirms_each_cache_once]",),
+        says=added_before(_CONFIRM, b"\x05\xff\xff\xff\xff"),
+        only=Direction.FORWARD,
+    ),
+    Mutant(
+        "caches_are_compressed_otherwise",
+        PUBLISHER,
+        says=edited(
+            _CACHE,
+            lambda payload: (
+                payload[:1] + gzipped(_plain(payload[1:]), level=1, name=b"cache") if is_gzip(payload[1:]) else payload
+            ),
+        ),
+        harmless=True,
+    ),
+    Mutant(
+        "replies_have_other_texts",
+        PUBLISHER,
+        says=edited(Response.SUCCEEDED, lambda text: text + text, answering=Command.SUBSCRIBE),
+        harmless=True,
     ),
 )

@@ -13,7 +13,8 @@ from sttp.errors import ProtocolError
 from sttp.measurement import Columns
 from sttp.wire.tssc import TsscDecoder, TsscEncoder, write_tssc_payload
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, edited, replaced
+from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_before, edited, replaced
+from sttp_conformance.ways import Direction
 
 _DATA = Response.DATA_PACKET
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
@@ -485,5 +486,33 @@ MUTANTS = (
         SUBSCRIBER,
         caught_by=("wraps_tssc_times",),
         hears=_recoded(_ticks(lambda ticks: np.clip(ticks, 0, 2**62))),
+    ),
+    Mutant(
+        "publisher_that_dials_streams_tssc_with_another_text",
+        PUBLISHER,
+        caught_by=("publisher_streams_tssc_alike_in_both_directions[tssc_packets_are_numbered_from_0]",),
+        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "publisher_that_is_dialed_streams_tssc_with_another_text",
+        PUBLISHER,
+        caught_by=("publisher_streams_tssc_alike_in_both_directions[tssc_packets_are_numbered_from_0]",),
+        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
+        only=Direction.FORWARD,
+    ),
+    Mutant(
+        "subscriber_that_listens_says_more_about_tssc",
+        SUBSCRIBER,
+        caught_by=("subscriber_reads_tssc_alike_in_both_directions[decodes_constant_values]",),
+        says=added_before(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, b"\x05\xff\xff\xff\xff"),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "subscriber_that_dials_says_more_about_tssc",
+        SUBSCRIBER,
+        caught_by=("subscriber_reads_tssc_alike_in_both_directions[decodes_constant_values]",),
+        says=added_before(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, b"\x05\xff\xff\xff\xff"),
+        only=Direction.FORWARD,
     ),
 )
