@@ -43,8 +43,12 @@ def row(goal: float | None, better: str, *runs: float) -> dict[str, Any]:
         (row(90, "lower", 80, 85, 300), "yes"),
         (row(90, "lower", 360), "**no**, more by 4.0 times"),
         (row(1, "lower", -3), "yes"),
-        (row(1.0, "equal", 0.96, 1.02, 1.05), "yes"),
-        (row(1.0, "equal", 1.06), "**no**"),
+        ({**row(1.0, "equal", 0.9, 1.02, 1.05), "interval": (0.96, 1.04)}, "yes"),
+        ({**row(1.0, "equal", 1.1, 1.1), "interval": (1.06, 1.2)}, "**no**"),
+        (
+            {**row(1.0, "equal", 1.0, 1.0), "interval": (0.8, 1.2)},
+            "not shown: the interval of the median is 0.800 to 1.200",
+        ),
         (row(None, "higher", 5), ""),
     ],
 )

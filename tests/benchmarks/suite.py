@@ -70,9 +70,10 @@ class Row:
         name: what was measured.
         unit: of all numbers in it.
         goal: what is to be reached; None where there is no goal.
-        better: `higher` or `lower`.
+        better: `higher`, `lower` or `equal`.
         runs: what was measured, each time.
         peer: what was measured of `sttpapi`, each time.
+        interval: where the median of all such runs lies with 95 %; only where the goal is to be equal.
     """
 
     group: str
@@ -82,6 +83,7 @@ class Row:
     better: str = "higher"
     runs: list[float] = field(default_factory=list)
     peer: list[float] = field(default_factory=list)
+    interval: tuple[float, float] | None = None
 
 
 class Suite:
@@ -214,6 +216,7 @@ class Suite:
                 for direction in order
             }
             row.runs.append(rates[Direction.REVERSE] / rates[Direction.FORWARD])
+        row.interval = interval_of_median(row.runs)
 
     # --- the rest
 
@@ -309,13 +312,11 @@ def main() -> None:
         if peer is None:
             suite.notes.append("sttpapi is not installed here, so nothing stands beside ours")
         suite.run()
-    ratios = suite.rows["reverse against forward", "rate of reverse over rate of forward"].runs
     found: dict[str, Any] = {
         "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "about": about,
         "load_after": about_here()["load"],
         "quick": options.quick,
-        "interval": interval_of_median(ratios),
         "notes": suite.notes,
         "rows": [asdict(row) for row in suite.rows.values()],
     }

@@ -104,6 +104,7 @@ def try_out(python: str, version: str, wheel: Path, scratch: Path) -> None:
     # -I: neither this tree nor PYTHONPATH is looked at
     if (found := run(inside, "-I", "-c", COMPILED, where=scratch)) != expected:
         sys.exit(f"Python {version}, {wheel.name}: loops compiled {found}, expected {expected}")
+    run(environment / "bin" / "sttp", "--version", where=scratch)  # what is slow only once, such as a cold disk
     verdict = run(environment / "bin" / "sttp", "demo", "--fast", where=scratch).splitlines()[-1]
     print(f"tried     Python {version}, {wheel.name}: {verdict}", flush=True)
 
