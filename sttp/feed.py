@@ -20,6 +20,7 @@ from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
 from sttp.measurement import Columns, SignalTable
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
+from sttp.security import Audited, audit
 from sttp.session.config import PublisherConfig
 from sttp.session.conversation import Phase
 from sttp.session.events import (
@@ -157,6 +158,8 @@ class Feed:
         if self._rights() != self._last_rights:
             self._last_rights = self._rights()
             _log.info("%s: its rights have changed", self.peer)
+            stream = self._link.stream
+            audit(Audited.RIGHTS, peer=stream.peer, identity=stream.identity, rights=self._last_rights)
             self.follow()
 
     def index_of(self, signal_id: UUID) -> int | None:

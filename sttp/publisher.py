@@ -25,8 +25,10 @@ from sttp.security import (
     DEFAULT_ADMISSION,
     Admission,
     AdmissionPolicy,
+    Audited,
     Guest,
     Security,
+    audit,
     changes,
     rights_of,
     source_of,
@@ -361,7 +363,7 @@ class Publisher:
                 events=self._events,
                 changed=self._update,
                 rights=lambda: self._rights_of(link),
-                proved=self._admit,
+                proved=lambda feed: self._admit(feed, link, dialed=dialed),
             )
             self._strangers[feed] = guest
             if len(self._feeds) >= self._max_connections:
@@ -369,12 +371,21 @@ class Publisher:
             elif guest is None:
                 self._feeds.add(feed)  # whom we dialed we know
             self._tally.connections += 1
+            begin = monotonic()
             try:
                 ended = await feed.run()
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
                 _log.exception("%s: internal error", feed.peer)
             else:
                 reason = ended or (None if link.useful else _WANTED_NOTHING)
+                self._audit(
+                    Audited.ENDED,
+                    link,
+                    dialed=dialed,
+                    code=ended.code if isinstance(ended, TrustError) else None,
+                    reason=str(reason) if reason else None,
+                    seconds=round(monotonic() - begin, 3),
+                )
                 _log.info("%s: disconnected%s", feed.peer, f": {reason}" if reason else "")
             finally:
                 self._feeds.discard(feed)
@@ -402,11 +413,18 @@ class Publisher:
 
     def _turn_away(self, link: Link, error: TrustError) -> None:
         link.stream.abort()
+        self._audit(Audited.REFUSED, link, dialed=False, code=error.code, reason=error.reason)
         if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
             _log.warning("%s", line)
 
-    def _admit(self, feed: Feed) -> None:
+    def _audit(self, what: Audited, link: Link, *, dialed: bool, **details: str | float | None) -> None:
+        direction = "dialed" if dialed else "accepted"
+        stream = link.stream
+        audit(what, peer=stream.peer, identity=stream.identity, role="publisher", direction=direction, **details)
+
+    def _admit(self, feed: Feed, link: Link, *, dialed: bool) -> None:
         """Give a place to a peer that has proved to be a subscriber; strangers take none."""
+        self._audit(Audited.CONNECTED, link, dialed=dialed, rights=self._rights_of(link))
         guest = self._strangers.get(feed)
         if guest is not None:
             guest.proved()

@@ -24,9 +24,11 @@ from sttp.security import (
     DEFAULT_ADMISSION,
     Admission,
     AdmissionPolicy,
+    Audited,
     Guest,
     Reason,
     Security,
+    audit,
     changes,
     may_publish,
     source_of,
@@ -351,6 +353,7 @@ class Subscriber:
                 guest = None if self.listening is None else self._let_in(link)
             except TrustError as error:
                 link.stream.abort()
+                self._audit(Audited.REFUSED, link, code=error.code, reason=error.reason)
                 if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
                     _log.warning("%s", line)
                 return
@@ -360,6 +363,11 @@ class Subscriber:
                 if guest is not None:
                     guest.left(now=monotonic())
 
+    def _audit(self, what: Audited, link: Link, **details: str | float | None) -> None:
+        direction = "dialed" if self.listening is None else "accepted"
+        stream = link.stream
+        audit(what, peer=stream.peer, identity=stream.identity, role="subscriber", direction=direction, **details)
+
     def _let_in(self, link: Link) -> Guest:
         stream = link.stream
         # who has been authenticated answers for itself, wherever it comes from
@@ -368,7 +376,7 @@ class Subscriber:
 
     async def _take(self, link: Link, guest: Guest | None) -> None:
         if not self._may_publish(link):
-            self._refuse(link.stream.peer)
+            self._refuse(link)
             return
         self._make_room()
         intake = Intake(
@@ -403,14 +411,15 @@ class Subscriber:
             return True
         return may_publish(self._security.trust, link.stream.identity)
 
-    def _refuse(self, peer: str) -> None:
-        _log.warning("%s: turned away: it may not publish here [%s]", peer, Reason.NOT_PERMITTED)
+    def _refuse(self, link: Link) -> None:
+        self._audit(Audited.REFUSED, link, code=Reason.NOT_PERMITTED, reason="it may not publish here")
+        _log.warning("%s: turned away: it may not publish here [%s]", link.stream.peer, Reason.NOT_PERMITTED)
 
     async def _follow_rights(self, security: Security) -> None:
         async for _ in changes(security):
             for intake in (*self._strangers, *self._intakes):
                 if not self._may_publish(intake.link):
-                    self._refuse(intake.peer)
+                    self._refuse(intake.link)
                     intake.turn_away(f"it may not publish here [{Reason.NOT_PERMITTED}]")
 
     def _make_room(self) -> None:
@@ -431,6 +440,7 @@ class Subscriber:
         self._intakes.add(intake)
         self._tally.connections += 1
         self._connected.set()
+        self._audit(Audited.CONNECTED, intake.link)
         _log.info("%s: connected", intake.peer)
 
     def _ended(self, link: Link, error: STTPError | None) -> None:
@@ -441,6 +451,8 @@ class Subscriber:
             self._fail(error)
         elif not self._closing:
             reason = str(error) if error else "the publisher ended the connection"
+            code = error.code if isinstance(error, TrustError) else None
+            self._audit(Audited.ENDED, link, code=code, reason=reason)
             _log.warning("%s: disconnected: %s", link.stream.peer, reason)
 
     def _check(self) -> None:

@@ -14,7 +14,17 @@ import ssl
 from contextlib import suppress
 from typing import Final
 
-from sttp.security import Presented, Reason, Security, TrustError, alert_for, explained, presented_chain
+from sttp.security import (
+    Audited,
+    Presented,
+    Reason,
+    Security,
+    TrustError,
+    alert_for,
+    audit,
+    explained,
+    presented_chain,
+)
 from sttp.transport import ByteStream, TransportError
 from sttp_tls.hosts import host_of, server_name
 from sttp_tls.stream import TlsStream
@@ -50,7 +60,11 @@ async def authenticated(inner: ByteStream, security: Security, *, dialed: bool, 
     except asyncio.CancelledError:
         inner.abort()
         raise
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TransportError):
+            direction = "dialed" if dialed else "accepted"
+            code = error.code if isinstance(error, TrustError) else None
+            audit(Audited.REFUSED, peer=inner.peer, direction=direction, code=code, reason=str(error))
         await inner.close()
         raise
 
@@ -84,6 +98,13 @@ class _Handshake:
         await self._flush()
         identity = verdict.identity
         version = self._tls.version() or "TLS"
+        audit(
+            Audited.AUTHENTICATED,
+            peer=self._inner.peer,
+            identity=identity,
+            direction="dialed" if self._dialed else "accepted",
+            tls=version,
+        )
         _log.info("%s: this is %s, by %s, SHA-256 %s", self._inner.peer, identity.name, version, identity.fingerprint)
         if version != _NEWEST:
             _log.warning("%s: only %s is spoken with %s, not %s", self._inner.peer, version, identity.name, _NEWEST)

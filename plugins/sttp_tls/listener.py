@@ -7,7 +7,7 @@ import logging
 from time import monotonic
 from typing import Final
 
-from sttp.security import Admission, Guest, Reason, Security, TrustError, source_of
+from sttp.security import Admission, Audited, Guest, Reason, Security, TrustError, audit, source_of
 from sttp.transport import AcceptQueue, ByteStream, Listener, TransportError
 from sttp_tls.handshake import authenticated
 from sttp_tls.stream import TlsStream
@@ -79,6 +79,7 @@ class TlsListener:
 
     def _turn_away(self, stream: ByteStream, error: TrustError) -> None:
         stream.abort()
+        audit(Audited.REFUSED, peer=stream.peer, direction="accepted", code=error.code, reason=error.reason)
         if (line := self._admission.line(stream.peer, error, now=monotonic())) is not None:
             _log.warning("%s", line)
 
@@ -94,6 +95,7 @@ class TlsListener:
                 secured = await authenticated(stream, self._security, dialed=False)
         except TimeoutError:
             error = TrustError(f"no handshake within {HANDSHAKE_TIMEOUT:g} s", code=Reason.HANDSHAKE_TIMEOUT)
+            audit(Audited.REFUSED, peer=stream.peer, direction="accepted", code=error.code, reason=error.reason)
             _log.warning("%s: no connection: %s", stream.peer, error)
         except TransportError as error:
             _log.warning("%s: no connection: %s", stream.peer, error)

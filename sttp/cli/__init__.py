@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sttp.cli import bench, cert, conformance, demo, filter, metadata, plugins, publish, subscribe, terminal
+from sttp.cli import bench, cert, conformance, demo, doctor, filter, metadata, plugins, publish, subscribe, terminal
 from sttp.cli.options import Debug
 from sttp.errors import FilterError, STTPError, UsageError
 
@@ -59,6 +59,7 @@ app.command("filter", short_help="Try a filter expression on a file.", epilog=fi
 app.command("plugins", short_help="List what URLs can name.")(plugins.plugins)
 app.command("bench", short_help="Measure speed on this computer.", epilog=bench.EXAMPLES)(bench.bench)
 app.add_typer(cert.app, name="cert", short_help="Certificates, and whom to trust.", epilog=cert.EXAMPLES)
+app.command("doctor", short_help="Say what is wrong with a connection.", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("demo", short_help="Watch a grid fault stream both ways.", epilog=demo.EXAMPLES)(demo.demo)
 app.add_typer(conformance.app, name="conformance", short_help="Judge an implementation of STTP.")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sttp.cli.options import Debug, PeerOption, SecurityOption, tolerances_of
+from sttp.cli.options import AuditOption, Debug, JsonLogOption, PeerOption, SecurityOption, tolerances_of
 from sttp.cli.pacing import Due, Pace, at_once, at_own_times, at_rate
 from sttp.cli.progress import progress
 from sttp.cli.replay import Replay
@@ -87,6 +87,8 @@ def publish(
         ),
     ] = None,
     security: SecurityOption = None,
+    audit: AuditOption = None,
+    json_log: JsonLogOption = False,
     peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from sttp.cli.formats import Format, lines_of
-from sttp.cli.options import Debug, PeerOption, SecurityOption, tolerances_of
+from sttp.cli.options import AuditOption, Debug, JsonLogOption, PeerOption, SecurityOption, tolerances_of
 from sttp.cli.progress import progress
 from sttp.cli.run import run
 from sttp.cli.tally import Tally
@@ -70,6 +70,8 @@ def subscribe(
         ),
     ] = True,
     security: SecurityOption = None,
+    audit: AuditOption = None,
+    json_log: JsonLogOption = False,
     peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:

@@ -75,6 +75,8 @@ class _Handler(logging.Handler):
         self._hinted = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "sttp.audit":
+            return  # it says what other lines say, for a file of its own
         line = f"sttp: {_one_line(record.getMessage())}"
         if not self._hinted and _may_be_a_firewall(record.name, line):
             self._hinted = True

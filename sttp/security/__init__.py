@@ -7,6 +7,7 @@ each connection, hands what the other end has presented to `admit` before any by
 
 from sttp.errors import SecurityError, TrustError
 from sttp.security.admission import DEFAULT_ADMISSION, Admission, AdmissionPolicy, Guest, source_of
+from sttp.security.audit import Audited, audit
 from sttp.security.certificates import Certificate, fingerprint_of, new_certificate, read_certificates
 from sttp.security.failures import alert_for, explained
 from sttp.security.folder import TRUST_FILE, default_folder
@@ -22,6 +23,7 @@ __all__ = [
     "TRUST_FILE",
     "Admission",
     "AdmissionPolicy",
+    "Audited",
     "Authority",
     "Certificate",
     "Guest",
@@ -37,6 +39,7 @@ __all__ = [
     "Verdict",
     "Vigil",
     "alert_for",
+    "audit",
     "changes",
     "default_folder",
     "explained",

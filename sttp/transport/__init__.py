@@ -7,7 +7,7 @@ from sttp.codes import Role
 from sttp.errors import EndpointError, PluginError, TransportError, TrustError, UsageError
 from sttp.transport.accepting import BACKLOG, AcceptQueue
 from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Securable, Transport
-from sttp.transport.endpoint import Endpoint, open_links, parse_endpoint, security_for
+from sttp.transport.endpoint import Endpoint, open_links, parse_endpoint, security_for, transport_for
 from sttp.transport.hookspecs import hookimpl
 from sttp.transport.links import Connectivity, Link, Links, RedialPolicy, accepted, dialled
 from sttp.transport.plugins import BrokenPlugin, Plugins, Provided, load_plugins
@@ -42,4 +42,5 @@ __all__ = [
     "open_links",
     "parse_endpoint",
     "security_for",
+    "transport_for",
 ]

@@ -20,7 +20,7 @@ from sttp.transport.forward import FORWARD
 from sttp.transport.links import Links, RedialPolicy
 from sttp.transport.plugins import Plugins, load_plugins
 
-__all__ = ["Endpoint", "open_links", "parse_endpoint", "security_for"]
+__all__ = ["Endpoint", "open_links", "parse_endpoint", "security_for", "transport_for"]
 
 _UNDER_A_LAYER: Final = "tcp"
 """What a layer lies on when a URL names no transport: `tls://` is short for `tls+tcp://`."""
@@ -131,6 +131,20 @@ async def open_links(
     transport = _transport(endpoint.layers, endpoint.scheme, plugins, security)
     model = plugins.connectivity[endpoint.model]
     return await model.links(role, transport, endpoint.address, policy=policy, url=str(endpoint))
+
+
+def transport_for(
+    endpoint: Endpoint, /, *, security: Security | None = None, plugins: Plugins | None = None
+) -> Transport:
+    """What to dial or listen with, layers included.
+
+    Args:
+        endpoint: where.
+        security: see `security_for`.
+        plugins: where the endpoint's names are looked up; without it, in what is installed.
+    """
+    plugins = load_plugins() if plugins is None else plugins
+    return _transport(endpoint.layers, endpoint.scheme, plugins, security)
 
 
 def security_for(endpoints: Iterable[Endpoint], given: Given, /, *, plugins: Plugins | None = None) -> Security | None:

@@ -10,7 +10,7 @@ import typer.main
 from sttp import cli
 from sttp.cli import main
 
-COMMANDS = ["publish", "subscribe", "metadata", "filter", "plugins", "demo", "cert", "conformance"]
+COMMANDS = ["publish", "subscribe", "metadata", "filter", "plugins", "bench", "doctor", "demo", "cert", "conformance"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
