@@ -8,9 +8,11 @@ from sttp.errors import EndpointError, PluginError, TransportError, TrustError, 
 from sttp.transport.accepting import BACKLOG, AcceptQueue
 from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Securable, Transport
 from sttp.transport.endpoint import Endpoint, open_links, parse_endpoint, security_for
+from sttp.transport.failures import translated
 from sttp.transport.hookspecs import hookimpl
 from sttp.transport.links import Connectivity, Link, Links, RedialPolicy, accepted, dialled
 from sttp.transport.plugins import BrokenPlugin, Plugins, Provided, load_plugins
+from sttp.transport.sockets import SocketListener, SocketStream
 
 __all__ = [
     "BACKLOG",
@@ -31,6 +33,8 @@ __all__ = [
     "RedialPolicy",
     "Role",
     "Securable",
+    "SocketListener",
+    "SocketStream",
     "Transport",
     "TransportError",
     "TrustError",
@@ -42,4 +46,5 @@ __all__ = [
     "open_links",
     "parse_endpoint",
     "security_for",
+    "translated",
 ]
