@@ -12,7 +12,7 @@ from sttp.transport.endpoint import Endpoint, open_links, open_transport, parse_
 from sttp.transport.failures import translated
 from sttp.transport.hookspecs import hookimpl
 from sttp.transport.links import Connectivity, Link, Links, RedialPolicy, accepted, dialled
-from sttp.transport.plugins import BrokenPlugin, ExcludedPlugin, Plugins, Provided, load_plugins
+from sttp.transport.plugins import BrokenPlugin, ExcludedPlugin, Plugins, Provided, find_plugins, load_plugins
 from sttp.transport.policy import PluginPolicy
 from sttp.transport.sockets import SocketListener, SocketStream
 
@@ -46,6 +46,7 @@ __all__ = [
     "UsageError",
     "accepted",
     "dialled",
+    "find_plugins",
     "hookimpl",
     "load_plugins",
     "open_links",

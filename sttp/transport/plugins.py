@@ -60,12 +60,14 @@ class Source:
         distribution: name of the distribution that installed it.
         version: version of the distribution; empty for what is built in.
         load: imports the plugin.
+        module: what the entry point names, such as `sttp_tcp`.
     """
 
     name: str
     distribution: str
     version: str
     load: Callable[[], object]
+    module: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})" if self.version else f"{self.name} (built in)"
@@ -157,7 +159,9 @@ class Plugins:
 
 _EVERYTHING: Final = PluginPolicy()
 
-_BUILT_IN: Final = Source(name=forward.FORWARD, distribution="built in", version="", load=lambda: forward)
+_BUILT_IN: Final = Source(
+    name=forward.FORWARD, distribution="built in", version="", load=lambda: forward, module=forward.__name__
+)
 
 
 @cache
@@ -264,11 +268,15 @@ def _installed(point: metadata.EntryPoint) -> Source:
         distribution=distribution.name if distribution else "unknown distribution",
         version=distribution.version if distribution else "?",
         load=point.load,
+        module=point.value,
     )
 
 
 def _load(source: Source) -> dict[Provided, Any]:
-    """What one plugin provides, with the values themselves. It gets a manager of its own, so what it breaks is its own."""
+    """What one plugin provides, with the values themselves.
+
+    It gets a manager of its own, so what it breaks is its own.
+    """
     plugin = source.load()
     door = door_of(plugin)
     check_hooks(plugin)
