@@ -55,11 +55,8 @@ def test_no_word_of_the_table_is_broken_however_narrow_the_terminal(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["plugins"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[-3:] for line in lines if line.lstrip().startswith("tcp://… ")][0] == [
-        "sttp-kit",
-        "0.1.0",
-        "1",
-    ]
+    tcp = next(line for line in lines if line.lstrip().startswith("tcp://… "))
+    assert tcp.split()[-3:] == ["sttp-kit", metadata.version("sttp-kit"), "1"]
     assert max(len(line.rstrip()) for line in lines if "sttp-kit" in line) <= 80
 
 
