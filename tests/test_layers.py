@@ -36,6 +36,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.security": {"sttp.codes", "sttp.errors"},
     "sttp.security.vigil": {"sttp.errors", "sttp.security"},
     "sttp.testing": STREAMS,
+    "sttp.testing.recording": MEANING | {"sttp.testing", "sttp_conformance.measurements"},
+    "sttp.testing.sessions": ENDS | {
+        "sttp.testing", "sttp.publisher", "sttp.subscriber", "sttp_conformance.measurements",
+        "sttp_conformance.transcript",
+    },
     "sttp.statistics": VOCABULARY,
     "sttp.queues": VOCABULARY,
     "sttp.peer_events": VOCABULARY,
@@ -59,7 +64,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
     "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events",
-    "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber", "sttp.testing", "sttp.transport",
+    "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber", "sttp.testing", "sttp.testing.sessions",
+    "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},
@@ -76,7 +82,7 @@ HOME: Mapping[str, set[str]] = {
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
-    "threading": {"sttp.background"},
+    "threading": {"sttp.background", "sttp.testing"},
     "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
     "uvloop": {"sttp.cli"},

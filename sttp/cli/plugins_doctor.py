@@ -22,7 +22,7 @@ from sttp.transport.door import OLDEST_DOOR
 from sttp.transport.plugins import Source
 from sttp.transport.policy import ALLOW, DENY, PREFER, STRICT
 
-__all__ = ["diagnose", "doctor"]
+__all__ = ["Finding", "diagnose", "doctor"]
 
 WORKS: Final = "works"
 SET_ASIDE: Final = "set aside"

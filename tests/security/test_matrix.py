@@ -23,7 +23,7 @@ from sttp.codes import Role
 from sttp.metadata import simulated_metadata
 from sttp.security import Reason, Security
 from sttp.transport import RedialPolicy
-from tap import Tap
+from sttp.testing.tap import Tap
 
 PATIENCE = 10.0
 LISTENING, DIALING = "listening", "dialing"
