@@ -184,6 +184,27 @@ def test_the_judge_does_not_borrow_the_reasoning_of_the_defendant() -> None:
     assert {name for name in reached if _within(name, {"sttp.session", "sttp.connection", "sttp.metadata"})} == set()
 
 
+DISTRIBUTIONS = sorted((REPOSITORY / "plugins").glob("sttp-*/"))
+"""Plugins with a `pyproject.toml` of their own."""
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda path: path.name)
+def test_a_distribution_of_its_own_imports_nothing_private(distribution: Path) -> None:
+    """Its code may use the door, and its tests the kit besides: what everybody may, and no more."""
+    for path in sorted(distribution.rglob("*.py")):
+        allowed = PLUGIN_MAY_IMPORT | {distribution.name.replace("-", "_")}
+        if "tests" in path.relative_to(distribution).parts:
+            allowed |= {"sttp.testing.transport"}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not [alias.name for alias in node.names if alias.name.startswith("sttp")], path
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sttp"):
+                name = node.module or ""
+                assert name in PLUGIN_MAY_IMPORT | {"sttp.testing.transport"} or _within(name, allowed), path
+                assert not name.startswith("sttp.transport."), f"{path}: {name} is not the door"
+                assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
+
+
 def test_no_import_cycles() -> None:
     graph = {module: {name for name in imports if name in MODULES} for module, imports in IMPORTS.items()}
     try:

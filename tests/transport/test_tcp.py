@@ -120,6 +120,17 @@ def test_failures_in_plain_words(error: OSError, words: str) -> None:
         raise translated(error, "doing")
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "ports below 1024 need privileges"), (errno.EADDRINUSE, "choose another port")]
+)
+async def test_what_is_said_of_ports(number: int, words: str) -> None:
+    with (
+        patch("socket.create_server", side_effect=OSError(number, "x")),
+        pytest.raises(TransportError, match=rf"^cannot listen on 127\.0\.0\.1:7: .*{words}"),
+    ):
+        await TcpTransport().listen("127.0.0.1:7")
+
+
 @pytest.mark.parametrize("address", [":7165", "hub:0"])
 async def test_what_can_only_be_listened_on_is_not_dialed(address: str) -> None:
     with pytest.raises(EndpointError, match="can be listened on but not dialed"):
