@@ -140,7 +140,9 @@ class Publisher:
         listening = []
         try:
             for endpoint in self._endpoints:
-                links = await open_links(endpoint, Role.PUBLISHER, policy=self._redial, plugins=self._plugins, security=self._security)
+                links = await open_links(
+                    endpoint, Role.PUBLISHER, policy=self._redial, plugins=self._plugins, security=self._security
+                )
                 self._links.append(links)
                 if links.bound is not None:
                     listening.append(endpoint.at(links.bound))

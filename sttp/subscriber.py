@@ -155,7 +155,9 @@ class Subscriber:
         Raises:
             TransportError: it cannot be listened on.
         """
-        self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial, plugins=self._plugins, security=self._security)
+        self._links = await open_links(
+            self._endpoint, Role.SUBSCRIBER, policy=self._redial, plugins=self._plugins, security=self._security
+        )
         await self._tasks.__aenter__()
         self._tasks.create_task(self._serve(self._links))
         if self._security is not None:

@@ -37,8 +37,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.security.vigil": {"sttp.errors", "sttp.security"},
     "sttp.testing": STREAMS,
     "sttp.testing.recording": MEANING | {"sttp.testing", "sttp_conformance.measurements"},
-    "sttp.testing.sessions": ENDS | {
-        "sttp.testing", "sttp.publisher", "sttp.subscriber", "sttp_conformance.measurements",
+    "sttp.testing.sessions": ENDS
+    | {
+        "sttp.testing",
+        "sttp.publisher",
+        "sttp.subscriber",
+        "sttp_conformance.measurements",
         "sttp_conformance.transcript",
     },
     "sttp.statistics": VOCABULARY,

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import types
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
+from plugin_crowd import install_crowd
 from sttp.transport import (
     DOOR,
     EndpointError,
@@ -320,3 +325,26 @@ def test_a_broken_plugin_is_one_warning(
         load_plugins()
     (line,) = caplog.messages
     assert line.startswith("plugin set aside: quic (unknown distribution ?): ModuleNotFoundError")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        (["-c", "import sttp"], False),
+        (["-m", "sttp", "--help"], False),
+        (["-m", "sttp", "--version"], False),
+        (["-m", "sttp", "plugins"], True),
+    ],
+    ids=["import sttp", "sttp --help", "sttp --version", "sttp plugins"],
+)
+def test_plugins_cost_nothing_until_a_url_is_understood(tmp_path: Path, arguments: list[str], loaded: bool) -> None:
+    """Neither are they imported, nor is anybody asked which there are: an audit hook sees every file that is opened."""
+    install_crowd(tmp_path, 5)
+    watch = "import sys; sys.addaudithook(lambda event, args: 'crowd' in str(args[:1]) and print(event, args[0]))"
+    (tmp_path / "sitecustomize.py").write_text(watch)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    ran = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ("crowd0.py" in ran.stdout) is loaded
+    assert ("entry_points.txt" in ran.stdout) is loaded
