@@ -1,7 +1,7 @@
 """How long `import sttp`, `sttp --help` and the first URL take, with more and more plugins installed.
 
-The plugins are real distributions with a module each, installed into a folder of their own. Medians of alternating runs,
-with the fastest and the slowest. Run: `python tests/benchmarks/plugins.py`.
+The plugins are real distributions with a module each, installed into a folder of their own. Medians of alternating
+runs, with the fastest and the slowest. Run: `python tests/benchmarks/plugins.py`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def seconds(arguments: list[str], folder: Path) -> float:
 
 def main() -> None:
     """Measure and print."""
-    print(
-        f"{RUNS} alternating runs on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; median (fastest-slowest) in ms"
-    )
+    load = os.getloadavg()[0]
+    print(f"{RUNS} alternating runs, {os.cpu_count()} cores, load {load:.1f}; median (fastest-slowest) in ms")
     with tempfile.TemporaryDirectory() as folder:
         crowds = {count: Path(folder) / str(count) for count in COUNTS}
         for count, crowd in crowds.items():
