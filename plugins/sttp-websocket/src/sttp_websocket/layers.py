@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sttp.transport import EndpointError, Transport, load_plugins
 from sttp_websocket.proxy import ThroughProxy
@@ -26,7 +26,18 @@ class WebSocket:
 
 
 class SecureWebSocket:
-    """Layer `wss`: a WebSocket over TLS over any transport, with the certificates and the trust of the layer `tls`."""
+    """Layer `wss`: a WebSocket over TLS over any transport, with the certificates and the trust of the layer `tls`.
+
+    Args:
+        security: who we are and whom we trust, for the layer `tls`; without it, only addresses can be completed.
+    """
+
+    def __init__(self, security: object = None) -> None:
+        self._security = security
+
+    def secured(self, security: object, /) -> SecureWebSocket:
+        """The same with this certificate and this trust: what it is given belongs to the layer `tls`."""
+        return SecureWebSocket(security)
 
     def over(self, inner: Transport, /) -> Transport:
         """See `Layer.over`.
@@ -34,7 +45,9 @@ class SecureWebSocket:
         Raises:
             EndpointError: the layer `tls` is not there.
         """
-        tls = load_plugins().layers.get(_TLS)
+        tls: Any = load_plugins().layers.get(_TLS)
         if tls is None:
             raise EndpointError("wss needs the layer tls, and no plugin provides it; it comes with sttp-kit")
+        if self._security is not None:
+            tls = tls.secured(self._security)
         return WebSocketTransport(tls.over(ThroughProxy(inner)), port=_SECURE_PORT, secure=True)
