@@ -16,7 +16,6 @@ from sttp.transport import ByteStream, Listener, PeerIdentity, Transport
 __all__ = ["CHECKS"]
 
 _FILES: Final = Path("/proc/self/fd")
-_MANY: Final = 1000
 _AT_ONCE: Final = 20
 
 
@@ -190,7 +189,7 @@ async def a_thousand_connects(subject: Subject) -> None:
     tasks = len(asyncio.all_tasks())
     before = _open_files()
     async with subject.listening() as listener:
-        for number in range(_MANY):
+        for number in range(subject.connects):
             dialed, accepted = await subject.meet(listener)
             await dialed.send([b"x"])
             promise(await read(accepted, 1) == b"x", f"stream {number} carries nothing")
@@ -207,7 +206,7 @@ async def a_thousand_connects(subject: Subject) -> None:
         files, left = _open_files() - before, len(asyncio.all_tasks()) - tasks
         if files <= 0 and left <= 0:
             return
-    raise BrokenPromiseError(f"{_MANY} streams have left {files} files and {left} tasks behind")
+    raise BrokenPromiseError(f"{subject.connects} streams have left {files} files and {left} tasks behind")
 
 
 def _open_files() -> int:

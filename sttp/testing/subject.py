@@ -21,7 +21,10 @@ from sttp.transport import (
 )
 from sttp.transport.forward import FORWARD
 
-__all__ = ["BrokenPromiseError", "Subject", "gone", "promise", "read", "read_all", "settle"]
+__all__ = ["CONNECTS", "BrokenPromiseError", "Subject", "gone", "promise", "read", "read_all", "settle"]
+
+CONNECTS: Final = 1000
+"""How many streams one after another must leave nothing behind, unless told otherwise."""
 
 _NOTHING_LACKS: Final = Requirements()
 
@@ -49,6 +52,7 @@ class Subject:
         dialer: who the dialing end is, as the accepting end must find it; None when nobody is authenticated.
         listener: who the listening end is, as the dialing end must find it.
         plugins: where the URL is looked up; without it, in what is installed.
+        connects: how many streams one after another must leave nothing behind.
 
     Attributes:
         transport: the transport, with the layers of the URL.
@@ -67,6 +71,7 @@ class Subject:
         dialer: PeerIdentity | None = None,
         listener: PeerIdentity | None = None,
         plugins: Plugins | None = None,
+        connects: int = CONNECTS,
     ) -> None:
         self.plugins = load_plugins() if plugins is None else plugins
         endpoint = parse_endpoint(url, plugins=self.plugins)
@@ -76,6 +81,7 @@ class Subject:
         self.requirements = requirements
         self.dialer = dialer
         self.listener = listener
+        self.connects = connects
         self.transport: Transport = open_transport(endpoint, plugins=self.plugins)
         self.address = endpoint.address
 

@@ -29,7 +29,7 @@ from sttp.errors import UsageError
 from sttp.testing import bytes_in_order, cancellation, dialing, ends_of_streams, pressure, sessions
 from sttp.testing.checks import PATIENCE, Check, run_check
 from sttp.testing.requirements import Requirements
-from sttp.testing.subject import BrokenPromiseError, Subject
+from sttp.testing.subject import CONNECTS, BrokenPromiseError, Subject
 from sttp.transport import PeerIdentity, Plugins
 
 __all__ = ["CHECKS", "KIT", "BrokenPromiseError", "Check", "Requirements", "Subject", "TransportKit", "run_check"]
@@ -59,6 +59,7 @@ class TransportKit:
         listener: who the listening end is, as the transport must prove it to the dialing end; None for nobody.
         kit: the version of the kit whose checks are run; later ones are skipped.
         patience: seconds that one check may take.
+        connects: how many streams one after another must leave nothing behind; fewer where each takes long.
     """
 
     url: ClassVar[str]
@@ -67,6 +68,7 @@ class TransportKit:
     listener: ClassVar[PeerIdentity | None] = None
     kit: ClassVar[int] = KIT
     patience: ClassVar[float] = PATIENCE
+    connects: ClassVar[int] = CONNECTS
 
     def plugins(self) -> Plugins | None:
         """Where the URL is looked up; None for what is installed. To override where a plugin cannot be installed."""
@@ -93,6 +95,7 @@ class TransportKit:
                 dialer=self.dialer,
                 listener=self.listener,
                 plugins=self.plugins(),
+                connects=self.connects,
             )
             run_check(check, subject, patience=self.patience)
 
