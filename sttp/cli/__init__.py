@@ -27,6 +27,7 @@ from sttp.cli import (
     terminal,
 )
 from sttp.cli.options import Debug
+from sttp.cli.run import nobody_reads
 from sttp.errors import FilterError, STTPError, UsageError
 
 __all__ = ["app", "main"]
@@ -96,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f" (see {context.command_path} --help)" if context is not None else ""
         terminal.error(error.format_message() + hint)
         return error.exit_code
+    except BrokenPipeError:
+        nobody_reads()
+        return 0
     except (STTPError, OSError) as error:
         terminal.error(str(error))
         _log.debug("traceback", exc_info=True)

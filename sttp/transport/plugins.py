@@ -291,6 +291,8 @@ def _load(source: Source) -> dict[Provided, Any]:
         LAYER: _checked(manager.hook.sttp_layers(), Layer),
         CONNECTIVITY: _checked(manager.hook.sttp_connectivity(), Connectivity),
     }
+    if source.version and any(forward.FORWARD in named for named in values.values()):
+        raise PluginError(f"it claims {forward.FORWARD!r}, which is built in and what URLs mean that say nothing else")
     file = getattr(plugin, "__file__", None) or ""
     return {
         Provided(name=name, kind=kind, source=source, file=file, door=door): value

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 
@@ -117,6 +119,15 @@ def test_the_doctor_speaks_json(
         "STTP_PLUGINS_DENY names sttp-no-such, which is not installed",
         "STTP_PLUGINS_PREFER wants tcp from sttp-other, which does not provide it",
     ]
+
+
+def test_nobody_has_to_read_the_whole_table() -> None:
+    command = [sys.executable, "-m", "sttp", "plugins"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None
+    running.stdout.close()
+    _, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (0, b"")
 
 
 def test_a_broken_plugin_bricks_no_command_and_its_traceback_can_be_had(

@@ -295,6 +295,8 @@ def failing(error: Exception) -> Callable[[], object]:
             lambda: plugin("sttp_layers", {"memory": MemoryTransport()}),
             r"that is a Layer, .*lacks over",
         ),
+        (lambda: plugin("sttp_connectivity", {"forward": Forward()}), "it claims 'forward', which is built in"),
+        (lambda: plugin("sttp_layers", {"forward": types.SimpleNamespace(over=print)}), "it claims 'forward'"),
         (lambda: plugin("sttp_connectivity", {"memory": None}), "must be an object that is a Connectivity"),
     ],
 )
