@@ -14,10 +14,13 @@ from typing import Any, Final
 from sttp.testing.subject import BrokenPromiseError, Subject
 from sttp.transport import ByteStream
 
-__all__ = ["Check", "check", "run_check", "stream_check"]
+__all__ = ["PATIENCE", "Check", "LoopFactory", "check", "run_check", "stream_check"]
 
 PATIENCE: Final = 30.0
 """Seconds that a check may take, unless told otherwise."""
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+"""What makes an event loop."""
 
 _BLOCKED_S: Final = 3.0
 """How long the event loop may stand still; a machine that is merely busy is never that slow."""
@@ -87,20 +90,25 @@ class _Watch:
             await asyncio.sleep(_BEAT_S)
 
 
-def run_check(asked: Check, subject: Subject, *, patience: float = PATIENCE) -> None:
+def run_check(
+    asked: Check, subject: Subject, *, patience: float = PATIENCE, loop_factory: LoopFactory | None = None
+) -> None:
     """Ask a transport one thing. It takes an event loop in a thread, so a loop that is blocked is found too.
 
     Args:
         asked: what.
         subject: whom.
         patience: how many seconds it may take.
+        loop_factory: makes the event loop; None for that of asyncio.
 
     Raises:
         BrokenPromiseError: the promise is not kept.
         Exception: whatever else leaves the transport.
     """
     watch = _Watch()
-    thread = threading.Thread(target=_work, args=(asked, subject, patience, watch), name=asked.name, daemon=True)
+    thread = threading.Thread(
+        target=_work, args=(asked, subject, patience, watch, loop_factory), name=asked.name, daemon=True
+    )
     thread.start()
     deadline = monotonic() + patience + 2 * _GRACE_S
     while not watch.over.wait(_BEAT_S):
@@ -113,9 +121,10 @@ def run_check(asked: Check, subject: Subject, *, patience: float = PATIENCE) -> 
         raise watch.verdict
 
 
-def _work(asked: Check, subject: Subject, patience: float, watch: _Watch) -> None:
+def _work(asked: Check, subject: Subject, patience: float, watch: _Watch, loop_factory: LoopFactory | None) -> None:
     try:
-        asyncio.run(_watched(asked, subject, patience, watch))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_watched(asked, subject, patience, watch))
     except BaseException as error:  # noqa: BLE001 - it is raised again by whoever waits
         watch.verdict = watch.verdict or error
     finally:

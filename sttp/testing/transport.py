@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Final
 
 from sttp.errors import UsageError
 from sttp.testing import bytes_in_order, cancellation, dialing, ends_of_streams, pressure, sessions
-from sttp.testing.checks import PATIENCE, Check, run_check
+from sttp.testing.checks import PATIENCE, Check, LoopFactory, run_check
 from sttp.testing.requirements import Requirements
 from sttp.testing.subject import CONNECTS, BrokenPromiseError, Subject
 from sttp.transport import PeerIdentity, Plugins
@@ -59,6 +59,7 @@ class TransportKit:
         listener: who the listening end is, as the transport must prove it to the dialing end; None for nobody.
         kit: the version of the kit whose checks are run; later ones are skipped.
         patience: seconds that one check may take.
+        loop_factory: makes the event loop; None for that of asyncio. The commands of sttp use uvloop where it is there.
         connects: how many streams one after another must leave nothing behind; fewer where each takes long.
     """
 
@@ -68,6 +69,7 @@ class TransportKit:
     listener: ClassVar[PeerIdentity | None] = None
     kit: ClassVar[int] = KIT
     patience: ClassVar[float] = PATIENCE
+    loop_factory: ClassVar[LoopFactory | None] = None
     connects: ClassVar[int] = CONNECTS
 
     def plugins(self) -> Plugins | None:
@@ -97,7 +99,7 @@ class TransportKit:
                 plugins=self.plugins(),
                 connects=self.connects,
             )
-            run_check(check, subject, patience=self.patience)
+            run_check(check, subject, patience=self.patience, loop_factory=type(self).loop_factory)
 
 
 def _as_test(check: Check) -> Callable[[Any], None]:

@@ -39,6 +39,8 @@ with a reset, and a reset takes from the peer what it has not read yet: the reas
 
 _RESET_ON_CLOSE: Final = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 
+_UNIX: Final = getattr(socket, "AF_UNIX", None)
+
 _CLOSED_HERE: Final = "this end has closed the stream"
 
 
@@ -287,9 +289,11 @@ class SocketListener:
         listener = cls(address, freed)
         loop = asyncio.get_running_loop()
         try:
+            # uvloop wants to be told apart what asyncio takes for the same
+            create = loop.create_unix_server if bound.family is _UNIX else loop.create_server
             # asyncio takes the backlog also for how often it tries to accept in one go, and complains as often when
             # files run out (CPython 3.11). So it is told 1, and the system the truth.
-            listener._server = await loop.create_server(lambda: stream(listener._arrived), sock=bound, backlog=1)
+            listener._server = await create(lambda: stream(listener._arrived), sock=bound, backlog=1)
             bound.listen(BACKLOG)
         except BaseException:
             bound.close()

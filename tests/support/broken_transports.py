@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sttp.transport import ByteStream, Listener, PeerIdentity, Transport, load_plugins
+from sttp.transport import ByteStream, Listener, PeerIdentity, Transport, TransportError, load_plugins
 from sttp.transport.memory import MemoryTransport
 
-__all__ = ["BROKEN"]
+__all__ = ["BROKEN", "EndsBothWays", "Wrapping"]
 
 
 class Wrapped:
@@ -75,6 +75,36 @@ class _Listener:
 
     async def close(self) -> None:
         await self.inner.close()
+
+
+class EndsBothWays(Wrapped):
+    """Not broken, but of a medium that has no half-close: the end of one direction is that of both."""
+
+    over = False
+
+    async def receive_into(self, buffer: memoryview | bytearray, /) -> int:
+        if self.over:
+            return 0
+        count = await self.inner.receive_into(buffer)
+        self.over = self.over or not count
+        return count
+
+    async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        await self.inner.send(buffers)
+        if self.over:
+            raise TransportError("the other end no longer reads")
+
+    async def send_eof(self) -> None:
+        await self.inner.send_eof()
+        self.over = True
+
+    async def close(self) -> None:
+        self.over = False
+        await self.inner.close()
+
+    def abort(self) -> None:
+        self.over = False
+        self.inner.abort()
 
 
 class LosesTheRest(Wrapped):

@@ -10,18 +10,19 @@ from dataclasses import replace
 
 import pytest
 
-from broken_transports import BROKEN
-from sttp.testing import checks
+from broken_transports import BROKEN, EndsBothWays, Wrapping
+from sttp.testing import checks, ends_of_streams, sessions
 from sttp.testing.transport import (
     CHECKS,
     KIT,
     BrokenPromiseError,
+    Check,
     Requirements,
     Subject,
     TransportKit,
     run_check,
 )
-from sttp.transport import Plugins, Transport, UsageError, load_plugins
+from sttp.transport import Plugins, Transport, TransportError, UsageError, load_plugins
 from sttp.transport.memory import MemoryTransport
 
 NAMED = {check.name: check for check in CHECKS}
@@ -43,6 +44,14 @@ def subject(make: Callable[[], tuple[Transport, str]]) -> Subject:
 
 class TestTcp(TransportKit):
     url = "tcp://127.0.0.1:0"
+
+
+class TestTcpOnUvloop(TestTcp):
+    """As the commands run it where uvloop is installed."""
+
+    def run(self, check: Check) -> None:
+        type(self).loop_factory = pytest.importorskip("uvloop").new_event_loop
+        super().run(check)
 
 
 class TestMemory(TransportKit):
@@ -147,6 +156,24 @@ def test_what_hangs_or_stays_is_found_by_any_check(
 class WithoutHalfClose(TestMemory):
     __test__ = False
     requirements = Requirements(half_close="this medium ends both ways at once")
+
+    def plugins(self) -> Plugins:
+        return with_transport(Wrapping(MemoryTransport(), EndsBothWays))
+
+
+class WithoutHalfCloseAndReason(WithoutHalfClose):
+    requirements = Requirements()
+
+
+@pytest.mark.parametrize("name", [check.name for check in (*ends_of_streams.CHECKS, *sessions.CHECKS)])
+def test_everything_else_is_asked_of_a_medium_that_cannot_do_one_thing(name: str) -> None:
+    if name != "half_close":
+        WithoutHalfClose().run(NAMED[name])
+    else:
+        with pytest.raises(unittest.SkipTest):
+            WithoutHalfClose().run(NAMED[name])
+        with pytest.raises(TransportError):
+            WithoutHalfCloseAndReason().run(NAMED[name])
 
 
 def test_what_a_transport_cannot_do_is_skipped_with_the_reason() -> None:
