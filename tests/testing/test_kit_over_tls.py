@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sttp.testing.transport import Check, TransportKit
-from sttp.transport import PeerIdentity, load_plugins
-
-pytest.importorskip("sttp_tls", reason="this sttp-kit has no layer tls yet")
-
 from parties import Party
+from sttp.testing.transport import Check, TransportKit
+from sttp.transport import PeerIdentity, Plugins, load_plugins
+from sttp.transport.memory import MemoryTransport
 
 
 class TestTls(TransportKit):
@@ -27,6 +26,15 @@ class TestTls(TransportKit):
         fingerprint = party.security.certificate.fingerprint
         monkeypatch.setattr(type(self), "dialer", _identity(fingerprint))
         monkeypatch.setattr(type(self), "listener", _identity(fingerprint))
+
+
+class TestTlsOverMemory(TestTls):
+    url = "tls+tried://somewhere"
+    connects = 10
+
+    def plugins(self) -> Plugins:
+        found = load_plugins()
+        return replace(found, transports={**found.transports, "tried": MemoryTransport(capacity=8000, cut=500)})
 
 
 class TestWss(TestTls):

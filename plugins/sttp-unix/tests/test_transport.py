@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sttp.testing.transport import Requirements, TransportKit
-from sttp.transport import EndpointError, TransportError, load_plugins
+from sttp.transport import EndpointError, PeerIdentity, TransportError, load_plugins
 from sttp_unix import UnixTransport
 from sttp_unix.stream import identity_of
 
@@ -58,7 +58,8 @@ def test_who_is_there(tmp_path: Path) -> None:
 
 
 def test_a_user_without_a_name_is_a_number() -> None:
-    assert identity_of(2**31 - 7).name == "uid 2147483641"
+    assert identity_of(2**31 - 7) == PeerIdentity(name="uid 2147483641", subject="uid 2147483641")
+    assert identity_of(0) == PeerIdentity(name="root", subject="uid 0")
 
 
 def test_a_socket_that_a_crashed_listener_left_is_replaced(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sttp.testing.transport import TransportKit
 from sttp.transport import EndpointError, load_plugins, parse_endpoint
+from sttp_websocket import layers
 
 
 class TestWebSocket(TransportKit):
@@ -46,7 +49,9 @@ def test_addresses_that_cannot_be(url: str, complaint: str) -> None:
         parse_endpoint(url)
 
 
-@pytest.mark.skipif("tls" in load_plugins().layers, reason="this sttp-kit has the layer tls")
-def test_without_the_layer_tls_there_is_no_wss() -> None:
+def test_without_the_layer_tls_there_is_no_wss(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = load_plugins()
+    assert parse_endpoint("wss://hub/").address == "hub:443/"
+    monkeypatch.setattr(layers, "load_plugins", lambda: replace(found, layers={}))
     with pytest.raises(EndpointError, match="wss needs the layer tls"):
         parse_endpoint("wss://hub/")

@@ -30,11 +30,12 @@ class UnixStream(SocketStream):
 
 
 def identity_of(user: int) -> PeerIdentity:
-    """The identity of whoever runs as a user: the name in the user database, else `uid 1234`."""
+    """The identity of whoever runs as a user: the name in the user database, else `uid 1234`, which is the subject."""
     try:
-        return PeerIdentity(name=pwd.getpwuid(user).pw_name)
+        name = pwd.getpwuid(user).pw_name
     except KeyError:
-        return PeerIdentity(name=f"uid {user}")
+        name = f"uid {user}"
+    return PeerIdentity(name=name, subject=f"uid {user}")
 
 
 def _credentials(connected: socket.socket) -> tuple[int | None, int | None]:

@@ -1,7 +1,7 @@
 """WebSockets as a transport for sttp-kit, with a path, TLS and proxies.
 
-A plugin: it imports `sttp.transport`, and nothing else of sttp-kit. `ws` and `wss` are layers, so a WebSocket can lie
-over any transport; alone in a URL they lie over TCP.
+A plugin: it imports `sttp.transport` and `sttp.security`, and nothing else of sttp-kit. `ws` and `wss` are layers, so a
+WebSocket can lie over any transport; alone in a URL they lie over TCP.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from sttp.transport import EndpointError, Transport, load_plugins
+from sttp.security import Security
+from sttp.transport import EndpointError, Securable, Transport, load_plugins
 from sttp_websocket.proxy import ThroughProxy
 from sttp_websocket.transport import WebSocketTransport
 
@@ -32,11 +33,11 @@ class SecureWebSocket:
         security: who we are and whom we trust, for the layer `tls`; without it, only addresses can be completed.
     """
 
-    def __init__(self, security: object = None) -> None:
+    def __init__(self, security: Security | None = None) -> None:
         self._security = security
 
-    def secured(self, security: object, /) -> SecureWebSocket:
-        """The same with this certificate and this trust: what it is given belongs to the layer `tls`."""
+    def secured(self, security: Security, /) -> SecureWebSocket:
+        """See `Securable.secured`."""
         return SecureWebSocket(security)
 
     def over(self, inner: Transport, /) -> Transport:
@@ -45,9 +46,9 @@ class SecureWebSocket:
         Raises:
             EndpointError: the layer `tls` is not there.
         """
-        tls: Any = load_plugins().layers.get(_TLS)
+        tls = load_plugins().layers.get(_TLS)
         if tls is None:
             raise EndpointError("wss needs the layer tls, and no plugin provides it; it comes with sttp-kit")
-        if self._security is not None:
+        if self._security is not None and isinstance(tls, Securable):
             tls = tls.secured(self._security)
         return WebSocketTransport(tls.over(ThroughProxy(inner)), port=_SECURE_PORT, secure=True)
