@@ -30,6 +30,7 @@ class TestUnix(TransportKit):
 @pytest.mark.skipif(not Path("/proc/net/unix").exists(), reason="names that are no files are there on Linux only")
 class TestAbstract(TransportKit):
     url = f"unix://@sttp-kit-{os.getpid()}"
+    connects = 50
     requirements = REQUIREMENTS
     dialer = listener = MYSELF
 
