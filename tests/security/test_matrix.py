@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tap import Tap
 
 from in_process import plug_in
 from parties import HERE, Issuer, Party, Tampered, only_tls_1_0, up_to_tls_1_2, without_certificate
