@@ -11,19 +11,25 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do 
     if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
     then echo "$$candidate"; break; fi; done)
 
-# Directories too, so that a removed file is noticed.
+# Directories too, so that a removed file is noticed. The plugins that are distributions of their own are no
+# part of it. The dots keep a folder from being taken for the target of the same name.
 SOURCES := pyproject.toml setup.py README.md LICENSE \
-    $(shell find sttp plugins conformance -name __pycache__ -prune -o \( -type d -o -type f \) -print)
+    $(shell find sttp plugins/. conformance/. \( -name __pycache__ -o -path 'plugins/./sttp-*' -o -name template \) -prune \
+    -o \( -type d -o -type f \) -print)
+PLUGINS := plugins/sttp-unix plugins/sttp-websocket
+PLUGIN_WHEELS := $(patsubst plugins/sttp-%,dist/sttp_%-*.whl,$(PLUGINS))
+PLUGIN_SOURCES := $(shell find $(PLUGINS) \( -name '*.egg-info' -o -name build -o -name __pycache__ \) -prune -o -type f -print)
 
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop judge properties coverage mutants soak firewall lint format types docs wheel clean bench wheels
+.PHONY: help demo test plugins interop judge properties coverage mutants soak firewall lint format types docs wheel clean bench wheels
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
+	@echo "make plugins     build and test the plugins that are distributions of their own, and their template"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make judge       our own implementation before the conformance suite, and mutants of it (minutes)"
 	@echo "make properties  the property tests, with many more examples"
@@ -46,6 +52,13 @@ demo: $(DONE)/wheel-installed
 test: $(DONE)/extra-test $(DONE)/interop
 	@echo "Running the tests ..."
 	@$(BIN)/pytest $(PYTEST)
+
+# Each has its own suite, and the kit in it; then a fresh environment sees nothing but wheels.
+plugins: $(DONE)/extra-test $(DONE)/group-copier $(DONE)/plugins-installed
+	@echo "Testing the plugins and their template ..."
+	@$(BIN)/pytest -q tests/testing/test_template.py
+	@for plugin in $(PLUGINS); do $(BIN)/pytest -q -p no:cacheprovider -c $$plugin/pyproject.toml $$plugin/tests || exit; done
+	@$(BIN)/python tests/fresh/environment.py dist
 
 interop: $(DONE)/extra-test $(DONE)/interop
 	@STTP_REQUIRE_INTEROP=1 $(BIN)/pytest tests/interop --verbose $(PYTEST)
@@ -103,7 +116,7 @@ wheels: $(DONE)/venv
 	@$(BIN)/python tests/wheels/try_wheels.py $(PYTHONS)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build *.egg-info plugins/*/build plugins/*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(DONE)/venv:
 ifeq ($(strip $(PYTHON)),)
@@ -126,13 +139,22 @@ $(DONE)/wheel: $(DONE)/venv $(SOURCES)
 
 $(DONE)/wheel-installed: $(DONE)/wheel
 	@echo "Installing the wheel and what it needs (up to a minute the first time) ..."
-	@$(PIP) install --force-reinstall --no-deps dist/*.whl
-	@$(PIP) install dist/*.whl
+	@$(PIP) install --force-reinstall --no-deps dist/sttp_kit-*.whl
+	@$(PIP) install dist/sttp_kit-*.whl
 	@touch $@
 
 $(DONE)/extra-%: $(DONE)/wheel-installed
 	@echo "Installing what $* needs ..."
-	@$(PIP) install "$$(ls dist/*.whl)[$*]"
+	@$(PIP) install "$$(ls dist/sttp_kit-*.whl)[$*]"
+	@touch $@
+
+$(DONE)/plugins-installed: $(DONE)/wheel-installed $(PLUGIN_SOURCES)
+	@echo "Building and installing the plugins that are distributions of their own ..."
+	@rm -f $(PLUGIN_WHEELS)
+	@$(PIP) wheel --no-deps --wheel-dir dist $(PLUGINS)
+	@rm -rf plugins/*/build plugins/*/src/*.egg-info
+	@$(PIP) install --force-reinstall --no-deps $(PLUGIN_WHEELS)
+	@$(PIP) install $(PLUGIN_WHEELS)
 	@touch $@
 
 # It installs a package called sttp too, and so needs an environment of its own. Without it the tests go on: theirs are

@@ -38,6 +38,7 @@ from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
 from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
+from sttp.transport.plugins import Plugins
 
 __all__ = ["Publisher"]
 
@@ -81,6 +82,7 @@ class Publisher:
         admission: how many such strangers there may be, and how often they may come.
         redial: how a dialing endpoint tries again.
         security: the security folder, or what was made of it, for endpoints with TLS; without it, the default folder.
+        plugins: what URLs may name; without it, what is installed.
         config: limits and timeouts of the sessions.
 
     Raises:
@@ -99,17 +101,19 @@ class Publisher:
         admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
         security: Security | str | os.PathLike[str] | None = None,
+        plugins: Plugins | None = None,
         config: PublisherConfig = _CONFIG,
     ) -> None:
         if not urls:
             raise UsageError("a publisher needs at least one endpoint")
-        self._endpoints = [parse_endpoint(url) for url in urls]
-        self._security = security_for(self._endpoints, security)
+        self._endpoints = [parse_endpoint(url, plugins=plugins) for url in urls]
+        self._security = security_for(self._endpoints, security, plugins=plugins)
         self._catalogue = Catalogue(metadata)
         self._overflow = overflow
         self._queue_limit = queue_limit
         self._max_connections = max_connections
         self._redial = redial
+        self._plugins = plugins
         self._config = config
         self._tasks = asyncio.TaskGroup()
         self._preparing: asyncio.Task[None] | None = None
@@ -138,7 +142,9 @@ class Publisher:
         listening = []
         try:
             for endpoint in self._endpoints:
-                links = await open_links(endpoint, Role.PUBLISHER, policy=self._redial, security=self._security)
+                links = await open_links(
+                    endpoint, Role.PUBLISHER, policy=self._redial, plugins=self._plugins, security=self._security
+                )
                 self._links.append(links)
                 if links.bound is not None:
                     listening.append(endpoint.at(links.bound))

@@ -38,6 +38,7 @@ from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
 from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
+from sttp.transport.plugins import Plugins
 from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = ["EVERYTHING", "Encoding", "Subscriber"]
@@ -98,6 +99,7 @@ class Subscriber:
         admission: how often strangers may come, where this end listens.
         redial: how a dialing endpoint tries again.
         security: the security folder, or what was made of it, for an endpoint with TLS; without it, the default folder.
+        plugins: what URLs may name; without it, what is installed.
         config: modes, limits and timeouts of the sessions.
 
     Raises:
@@ -120,18 +122,20 @@ class Subscriber:
         admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
         security: Security | str | os.PathLike[str] | None = None,
+        plugins: Plugins | None = None,
         config: SubscriberConfig = _CONFIG,
     ) -> None:
         if options.data_channel_port is not None:
             raise UsageError("this subscriber takes its data over the connection; it opens no UDP port")
-        self._endpoint = parse_endpoint(url)
-        self._security = security_for([self._endpoint], security)
+        self._endpoint = parse_endpoint(url, plugins=plugins)
+        self._security = security_for([self._endpoint], security, plugins=plugins)
         self._unfiltered = options
         self._options = None if filter is None else self._selecting(filter)
         self._with_metadata = with_metadata
         self._config = replace(config, modes=replace(config.modes, flags=_flags(config.modes.flags, encoding)))
         self._max_publishers = max_publishers
         self._redial = redial
+        self._plugins = plugins
         self._queue: BatchQueue[MeasurementBatch] = BatchQueue(queue_limit, overflow)
         self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
@@ -153,7 +157,9 @@ class Subscriber:
         Raises:
             TransportError: it cannot be listened on.
         """
-        self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial, security=self._security)
+        self._links = await open_links(
+            self._endpoint, Role.SUBSCRIBER, policy=self._redial, plugins=self._plugins, security=self._security
+        )
         await self._tasks.__aenter__()
         self._tasks.create_task(self._serve(self._links))
         if self._security is not None:

@@ -67,7 +67,7 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert _mentioned(name) or _mentioned(f"sttp.{name}")
 
 
-@pytest.mark.parametrize("name", ["benchmarks.md", "command-line.md", "state-table.md", "tolerances.md"])
+@pytest.mark.parametrize("name", ["benchmarks.md", "command-line.md", "plugins.md", "state-table.md", "tolerances.md"])
 def test_generated_pages_are_current(generate: ModuleType, name: str) -> None:
     """The command line page lists every option; the state table page every transition."""
     assert name in generate.PAGES

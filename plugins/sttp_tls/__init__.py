@@ -7,11 +7,15 @@ TCP, over a pair in memory, or over a third party's transport alike.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sttp.transport import Layer, hookimpl
 from sttp_tls.layer import TlsLayer
 
-__all__ = ["TlsLayer", "sttp_layers"]
+__all__ = ["STTP_DOOR", "TlsLayer", "sttp_layers"]
+
+STTP_DOOR: Final = 1
+"""The version of the plugin door that it was written for."""
 
 
 @hookimpl

@@ -18,7 +18,7 @@ from sttp.cli.terminal import listening, printable
 from sttp.codes import Command, OperationalModes, Response, Role
 from sttp.errors import STTPError, TransportError, TrustError
 from sttp.security import Reason, Security
-from sttp.transport import ByteStream, Endpoint, Transport, parse_endpoint, security_for, transport_for
+from sttp.transport import ByteStream, Endpoint, Transport, open_transport, parse_endpoint, security_for
 from sttp.wire.commands import DefineOperationalModes, write_command
 
 __all__ = ["ADVICE", "EXAMPLES", "doctor"]
@@ -89,7 +89,7 @@ async def _examine(url: str, listen: bool, seconds: float, folder: Path | None) 
     security = security_for([endpoint], folder)
     if security is not None:
         _examine_folder(security)
-    transport = transport_for(endpoint, security=security)
+    transport = open_transport(endpoint, security=security)
     if listen:
         await _listen(endpoint, transport, role, seconds)
     else:
@@ -138,7 +138,7 @@ async def _reach(endpoint: Endpoint, seconds: float) -> None:
     plain = parse_endpoint(f"{endpoint.scheme}://{endpoint.address}")
     try:
         async with asyncio.timeout(seconds):
-            stream = await transport_for(plain).dial(plain.address)
+            stream = await open_transport(plain).dial(plain.address)
     except TimeoutError:
         _fail("reach", f"no answer from {endpoint.address} within {seconds:g} s", _FIREWALL)
     except TransportError as error:

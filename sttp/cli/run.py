@@ -13,7 +13,7 @@ import typer
 
 from sttp.cli.loop import loop_factory
 
-__all__ = ["SIGNALLED", "run"]
+__all__ = ["SIGNALLED", "nobody_reads", "run"]
 
 SIGNALLED = 128
 """A command that a signal has ended leaves with this number and that of the signal, as shells have it."""
@@ -36,6 +36,11 @@ def run(work: Coroutine[object, object, None]) -> None:
         raise typer.Exit(SIGNALLED + received)
 
 
+def nobody_reads() -> None:
+    """Whoever reads our output has had enough. Nothing may be left to be written into the broken pipe at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 async def _until_signal(work: Coroutine[object, object, None]) -> signal.Signals | None:
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
@@ -54,8 +59,7 @@ async def _until_signal(work: Coroutine[object, object, None]) -> signal.Signals
         if not received:
             raise
     except BrokenPipeError:
-        # Whoever reads our output has had enough. Nothing may be left to be written into the broken pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -20,7 +20,7 @@ from sttp.transport.forward import FORWARD
 from sttp.transport.links import Links, RedialPolicy
 from sttp.transport.plugins import Plugins, load_plugins
 
-__all__ = ["Endpoint", "open_links", "parse_endpoint", "security_for", "transport_for"]
+__all__ = ["Endpoint", "open_links", "open_transport", "parse_endpoint", "security_for"]
 
 _UNDER_A_LAYER: Final = "tcp"
 """What a layer lies on when a URL names no transport: `tls://` is short for `tls+tcp://`."""
@@ -72,7 +72,7 @@ def parse_endpoint(url: str, /, *, plugins: Plugins | None = None) -> Endpoint:
 
     Raises:
         EndpointError: the URL cannot be understood, or names what nobody provides. The message says what is installed.
-        PluginError: two plugins claim one name.
+        PluginError: two plugins claim a name in it; or see `load_plugins`.
     """
     plugins = load_plugins() if plugins is None else plugins
     prefix, separator, address = url.strip().partition("://")
@@ -122,28 +122,35 @@ async def open_links(
         SecurityError: the endpoint proves identities, and there is no security folder that can be used.
         EndpointError: see `parse_endpoint`.
         TransportError: the address cannot be listened on.
-        PluginError: two plugins claim one name.
+        PluginError: see `parse_endpoint`.
+    """
+    plugins = load_plugins() if plugins is None else plugins
+    if isinstance(endpoint, str):
+        endpoint = parse_endpoint(endpoint, plugins=plugins)
+    model = plugins.connectivity[endpoint.model]
+    transport = open_transport(endpoint, plugins=plugins, security=security)
+    return await model.links(role, transport, endpoint.address, policy=policy, url=str(endpoint))
+
+
+def open_transport(
+    endpoint: Endpoint | str, /, *, plugins: Plugins | None = None, security: Security | None = None
+) -> Transport:
+    """The transport of an endpoint with its layers on it. It opens no connection.
+
+    Args:
+        endpoint: which.
+        plugins: where the endpoint's names are looked up; without it, in what is installed.
+        security: who we are and whom we trust; see `open_links`.
+
+    Raises:
+        SecurityError: see `open_links`.
+        EndpointError: see `parse_endpoint`.
+        PluginError: see `parse_endpoint`.
     """
     plugins = load_plugins() if plugins is None else plugins
     if isinstance(endpoint, str):
         endpoint = parse_endpoint(endpoint, plugins=plugins)
     security = security_for([endpoint], security, plugins=plugins)
-    transport = _transport(endpoint.layers, endpoint.scheme, plugins, security)
-    model = plugins.connectivity[endpoint.model]
-    return await model.links(role, transport, endpoint.address, policy=policy, url=str(endpoint))
-
-
-def transport_for(
-    endpoint: Endpoint, /, *, security: Security | None = None, plugins: Plugins | None = None
-) -> Transport:
-    """What to dial or listen with, layers included.
-
-    Args:
-        endpoint: where.
-        security: see `security_for`.
-        plugins: where the endpoint's names are looked up; without it, in what is installed.
-    """
-    plugins = load_plugins() if plugins is None else plugins
     return _transport(endpoint.layers, endpoint.scheme, plugins, security)
 
 
@@ -181,13 +188,17 @@ def _secured(part: PartT, security: Security | None) -> PartT:
 
 
 def _check_name(url: str, name: str, plugins: Plugins) -> None:
+    plugins.refuse_clash(name)
     installed = (*plugins.transports, *plugins.layers, *plugins.connectivity)
     if name in installed:
         return
     nearest = difflib.get_close_matches(name, installed, n=1)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
     broken = f"; set aside: {', '.join(map(str, plugins.broken))}" if plugins.broken else ""
-    raise EndpointError(f"{url!r}: no plugin provides {name!r}{hint}; installed are {_listing(plugins)}{broken}")
+    excluded = "".join(f"; excluded by {each.by}: {each.source}" for each in plugins.excluded)
+    raise EndpointError(
+        f"{url!r}: no plugin provides {name!r}{hint}; installed are {_listing(plugins)}{broken}{excluded}"
+    )
 
 
 def _listing(plugins: Plugins) -> str:

@@ -22,8 +22,8 @@ from sttp import Publisher, Subscriber
 from sttp.codes import Role
 from sttp.metadata import simulated_metadata
 from sttp.security import Reason, Security
+from sttp.testing.tap import Tap
 from sttp.transport import RedialPolicy
-from tap import Tap
 
 PATIENCE = 10.0
 LISTENING, DIALING = "listening", "dialing"

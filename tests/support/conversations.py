@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import csv
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -30,7 +28,6 @@ from sttp import (
     Publisher,
     RefusedError,
     Subscriber,
-    ticks,
 )
 from sttp.codes import OperationalModes, Response, Role
 from sttp.measurement import Columns
@@ -43,13 +40,14 @@ from sttp.session.events import (
     UserCommandReceived,
     UserResponseReceived,
 )
+from sttp.testing.recording import fault, grid, rows
+from sttp.testing.tap import Recording, Tap
 from sttp.transport import RedialPolicy
 from sttp.transport.memory import MemoryTransport
 from sttp.wire.commands import ConfirmUpdateSignalIndexCache, write_command
 from sttp.wire.frame import FrameReader
 from sttp.wire.responses import NoOP, write_response
 from sttp_conformance.measurements import Measurements
-from tap import Recording, Tap
 
 __all__ = [
     "CONVERSATIONS",
@@ -167,33 +165,6 @@ def security() -> Security:
     party = Party(folder, "both")
     party.trust("both", party.issuer)
     return party.security
-
-
-@cache
-def grid() -> Metadata:
-    with as_file(files("sttp") / "data" / "kundur-two-area-fault.metadata.xml") as path:
-        return Metadata.from_file(path)
-
-
-@cache
-def fault() -> Columns:
-    """The fault recording, read without help of the code under test but for its time stamps."""
-    text = (files("sttp") / "data" / "kundur-two-area-fault-60fps.csv").read_text("utf-8")
-    header, *rows = csv.reader(text.splitlines())
-    index = {tag: index for index, tag in enumerate(grid().signals.tags)}
-    order = np.array([index[tag] for tag in header[1:]], np.int32)
-    count = len(order)
-    return Columns(
-        np.tile(order, len(rows)),
-        np.repeat(np.array([ticks.from_iso(row[0]) for row in rows], np.int64), count),
-        np.zeros(count * len(rows), np.uint32),
-        np.array([row[1:] for row in rows]).astype(np.float32).ravel(),
-    )
-
-
-def rows(columns: Columns) -> Measurements:
-    """Columns of the recording with their signal IDs, bit for bit."""
-    return Measurements.of(columns, grid().signals)
 
 
 def wanted_of_the_fault(keys: tuple[str, ...]) -> Measurements:

@@ -53,11 +53,13 @@ class Tap:
 
     Attributes:
         recordings: every stream that came up, whoever dialed.
+        streams: the streams themselves.
     """
 
     def __init__(self, at: Role = Role.PUBLISHER) -> None:
         self.at = at
         self.recordings: list[Recording] = []
+        self.streams: list[ByteStream] = []
         self._came_up = asyncio.Event()
 
     async def first(self) -> Recording:
@@ -72,6 +74,7 @@ class Tap:
     def record(self, stream: ByteStream) -> ByteStream:
         """The same stream, recorded from now on."""
         self.recordings.append(Recording())
+        self.streams.append(stream)
         self._came_up.set()
         return _Stream(stream, self.at, self.recordings[-1])
 
