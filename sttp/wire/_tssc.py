@@ -66,6 +66,8 @@ _V3 = cython.declare(cython.const[cython.Py_ssize_t], 13)
 _CODER = cython.declare(cython.const[cython.Py_ssize_t], 7)
 _ADAPTED = cython.declare(cython.const[cython.ulonglong], 0x400)
 _NO_CODE = cython.declare(cython.const[cython.ulonglong], 0xFF)
+_CODE_A = cython.declare(cython.const[cython.ulonglong], 0xFF_0000)
+_SAME = cython.declare(cython.const[cython.ulonglong], 0x14_0000)  # the first short code is Value1: one bit
 _FIRST = cython.declare(cython.const[cython.ulonglong], 0x0016_0015_0014_0306)  # mode 4 with Value1, Value2, Value3
 
 # masks; the sign, flipped on both sides, makes comparisons signed
@@ -258,6 +260,69 @@ def _nibbles(x: cython.ulonglong) -> cython.Py_ssize_t:
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
+def _decode_same(
+    data: cython.p_uchar,
+    position: cython.Py_ssize_t,
+    length: cython.Py_ssize_t,
+    spent: cython.Py_ssize_t,
+    window: cython.ulonglong,
+    time: cython.ulonglong,
+    point: cython.Py_ssize_t,
+    slots: cython.p_int,
+    counts: cython.p_uchar,
+    words: cython.p_uint,
+    cells: cython.p_ulonglong,
+    produced: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+    index: cython.p_int,
+    ticks: cython.p_ulonglong,
+    flags: cython.p_uint,
+    values: cython.p_uint,
+) -> cython.Py_ssize_t:
+    """Decode measurements of one bit each, whose value is the one before, while nothing else is to be done for them.
+
+    Returns how many; what else changed follows from that.
+    """
+    begin: cython.Py_ssize_t = produced
+    own: cython.Py_ssize_t
+    history: cython.Py_ssize_t
+    number: cython.uint
+    cell: cython.ulonglong
+    bits: cython.ulonglong = window << spent
+    left: cython.Py_ssize_t = 7 - (spent & 7)  # bits that are known to be there
+    position += spent >> 3
+    if position > length:
+        return 0
+    while produced < count:
+        if left == 0:
+            if position >= length:
+                break
+            bits = data[position]
+            bits <<= 15
+            position += 1
+            left = 8
+        cell = cells[point + _CODER]
+        number = words[2 * point + _NEXT]
+        own = slots[number]
+        if bits & 0x40_0000 == 0 or cell & _CODE_A != _SAME or cell & 0xFF == 1 or own <= _UNSEEN:
+            break
+        counts[8 * point + 20] += 1
+        cells[point + _CODER] = cell - 1
+        history = 2 * own
+        index[produced] = number
+        ticks[produced] = time
+        flags[produced] = words[history + _F1]
+        values[produced] = words[history + _V1]
+        produced += 1
+        point = own
+        bits <<= 1
+        left -= 1
+    return produced - begin
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
 def _decode(
     data: cython.p_uchar,
     length: cython.Py_ssize_t,
@@ -308,7 +373,6 @@ def _decode(
                 return _TRUNCATED
             if spent == 7 and least == 1:
                 break
-
         byte = data[position]
         window |= byte << 8 | data[position + 1]
         cell = cells[point + _CODER]
@@ -366,21 +430,20 @@ def _decode(
                 own = _new_point(number + 1, stream, words, cells)
                 slots[number] = own
             history = 2 * own
-            if code >= 20:
+            if code > 20:
                 value = words[history + _V1]
-                if code > 20:
-                    if code == 21:
-                        value = words[history + _V2]
+                if code == 21:
+                    value = words[history + _V2]
+                else:
+                    if code == 22:
+                        value = words[history + _V3]
+                    elif code == 23:
+                        value = 0
                     else:
-                        if code == 22:
-                            value = words[history + _V3]
-                        elif code == 23:
-                            value = 0
-                        else:
-                            value ^= x
-                        words[history + _V3] = words[history + _V2]
-                    words[history + _V2] = words[history + _V1]
-                    words[history + _V1] = value
+                        value ^= x
+                    words[history + _V3] = words[history + _V2]
+                words[history + _V2] = words[history + _V1]
+                words[history + _V1] = value
                 index[produced] = number
                 ticks[produced] = time
                 flags[produced] = words[history + _F1]
@@ -388,6 +451,30 @@ def _decode(
                 produced += 1
                 point = own
                 least = 1
+            elif code == 20:
+                index[produced] = number
+                ticks[produced] = time
+                flags[produced] = words[history + _F1]
+                values[produced] = words[history + _V1]
+                produced += 1
+                point = own
+                least = 1
+                # where one value stays as it was, others do too
+                extra = _decode_same(
+                    data, position, length, spent, window, time, point, slots, counts, words, cells,
+                    produced, count, index, ticks, flags, values,
+                )  # fmt: skip
+                if extra > 0:
+                    produced += extra
+                    point = slots[index[produced - 1]]
+                    window <<= spent & 24
+                    position += spent >> 3
+                    spent = (spent & 7) + extra
+                    if spent > 7:
+                        position += spent >> 3
+                        spent &= 7
+                        window = data[position - 1]
+                        window <<= 16
             else:
                 value = words[history + _F2] if code == 18 else x & _MASK_32
                 words[history + _F2] = words[history + _F1]
@@ -415,6 +502,51 @@ def _decode(
         return _TRUNCATED
     stream[_PREVIOUS] = point
     return 0 if produced == count else _TOO_FEW
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _count_same(
+    index: cython.p_int,
+    ticks: cython.p_ulonglong,
+    flags: cython.p_uint,
+    values: cython.p_uint,
+    item: cython.Py_ssize_t,
+    stop: cython.Py_ssize_t,
+    time: cython.ulonglong,
+    point: cython.Py_ssize_t,
+    slots: cython.p_int,
+    counts: cython.p_uchar,
+    words: cython.p_uint,
+    cells: cython.p_ulonglong,
+) -> cython.Py_ssize_t:
+    """Count measurements that take one bit each, while nothing else is to be done for them, as if they were encoded."""
+    begin: cython.Py_ssize_t = item
+    own: cython.Py_ssize_t
+    history: cython.Py_ssize_t
+    number: cython.uint
+    cell: cython.ulonglong
+    while item < stop:
+        cell = cells[point + _CODER]
+        number = index[item]
+        own = slots[number]
+        history = 2 * own
+        if (
+            number != words[2 * point + _NEXT]
+            or values[item] != words[history + _V1]
+            or ticks[item] != time
+            or flags[item] != words[history + _F1]
+            or own == _UNSEEN
+            or cell & _CODE_A != _SAME
+            or cell & 0xFF == 1
+        ):
+            break
+        counts[8 * point + 20] += 1
+        cells[point + _CODER] = cell - 1
+        item += 1
+        point = own
+    return item - begin
 
 
 @cython.cfunc
@@ -453,6 +585,7 @@ def _encode(
     value: cython.uint
     x: cython.ulonglong
     code: cython.Py_ssize_t = 20
+    one: cython.ulonglong = 1
     cell: cython.ulonglong
     word: cython.ulonglong
     width: cython.Py_ssize_t
@@ -556,6 +689,28 @@ def _encode(
         if code >= 20:
             item += 1
             point = own
+            if code == 20:
+                # where one value stays as it was, others do too; so many may begin before the block is full
+                room = 8 * (last - position) + 8 - spent
+                if room > stop - item:
+                    room = stop - item
+                room = _count_same(
+                    index, ticks, flags, values, item, item + room, time, point, slots, counts, words, cells
+                )
+                if room > 0:
+                    item += room
+                    point = slots[index[item - 1]]
+                while room > 0:
+                    if spent == 7:
+                        out[reserved] = window >> 16
+                        reserved = position
+                        position += 1
+                        window = 0
+                        spent = -1
+                    taken = room if room < 7 - spent else 7 - spent
+                    spent += taken
+                    room -= taken
+                    window |= ((one << taken) - 1) << (23 - spent)
         elif code == 0:
             break
 
