@@ -691,9 +691,7 @@ def _encode(
             point = own
             if code == 20:
                 # where one value stays as it was, others do too; so many may begin before the block is full
-                room = 8 * (last - position) + 8 - spent
-                if room > stop - item:
-                    room = stop - item
+                room = min(8 * (last - position) + 8 - spent, stop - item)
                 room = _count_same(
                     index, ticks, flags, values, item, item + room, time, point, slots, counts, words, cells
                 )
@@ -728,9 +726,9 @@ def decode(
     slots: memoryview,
     rows: memoryview,
     index: NDArray[np.int32],
-    ticks: NDArray[np.uint64],
+    ticks: NDArray[np.int64],
     flags: NDArray[np.uint32],
-    values: NDArray[np.uint32],
+    values: NDArray[np.float32],
 ) -> int:
     """Decode one block.
 
@@ -741,10 +739,10 @@ def decode(
         stream: state of the stream, uint64; changed.
         slots: points by signal index, int32, and `UNNAMED` at the end; changed.
         rows: points, uint8, with room for every one that may turn up; changed.
-        index: signal indexes to fill in, int32; all columns have `count` items.
-        ticks: times to fill in, uint64.
-        flags: flags to fill in, uint32.
-        values: bits of the values to fill in, uint32.
+        index: signal indexes to fill in; all columns have `count` items.
+        ticks: times to fill in.
+        flags: flags to fill in.
+        values: values to fill in; here, as everywhere, only their bits count.
 
     Returns:
         0 when all is well, else what is wrong, of `FAULTS`; the state is of no use then.
@@ -755,9 +753,9 @@ def decode(
         slots_view = cython.declare("int[::1]", slots)
         rows_view = cython.declare("unsigned char[::1]", rows)
         index_view = cython.declare("int[::1]", index)
-        ticks_view = cython.declare("unsigned long long[::1]", ticks)
+        ticks_view = cython.declare("long long[::1]", ticks)
         flags_view = cython.declare("unsigned int[::1]", flags)
-        values_view = cython.declare("unsigned int[::1]", values)
+        values_view = cython.declare("float[::1]", values)
         counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
         size = cython.declare(cython.Py_ssize_t, length)
         records = cython.declare(cython.Py_ssize_t, count)
@@ -775,23 +773,23 @@ def decode(
                 cython.cast(cython.p_uint, counts),
                 cython.cast(cython.p_ulonglong, counts),
                 cython.address(index_view[0]),
-                cython.address(ticks_view[0]),
+                cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
                 cython.address(flags_view[0]),
-                cython.address(values_view[0]),
+                cython.cast(cython.p_uint, cython.address(values_view[0])),
             )
     else:
         fault = _decode(
             memoryview(data), length, count, stream, slots, len(slots), rows, rows.cast("I"), rows.cast("Q"),
-            index.data, ticks.data, flags.data, values.data,
+            index.data, ticks.view("u8").data, flags.data, values.view("u4").data,
         )  # fmt: skip
     return fault
 
 
 def encode(
     index: NDArray[np.int32],
-    ticks: NDArray[np.uint64],
+    ticks: NDArray[np.int64],
     flags: NDArray[np.uint32],
-    values: NDArray[np.uint32],
+    values: NDArray[np.float32],
     start: int,
     out: memoryview,
     stream: memoryview,
@@ -801,10 +799,10 @@ def encode(
     """Encode one block: measurements from `start` on, until all are in or fewer than `MARGIN` bytes are left.
 
     Args:
-        index: signal indexes, int32, each with a place in `slots`.
-        ticks: times, uint64.
-        flags: flags, uint32.
-        values: bits of the values, uint32.
+        index: signal indexes, each with a place in `slots`.
+        ticks: times.
+        flags: flags.
+        values: values.
         start: the first measurement that goes in.
         out: memory for the block, uint8.
         stream: state of the stream, uint64; changed. The length of the block is in `stream[LENGTH]`.
@@ -816,9 +814,9 @@ def encode(
     """
     if cython.compiled:
         index_view = cython.declare("const int[::1]", index)
-        ticks_view = cython.declare("const unsigned long long[::1]", ticks)
+        ticks_view = cython.declare("const long long[::1]", ticks)
         flags_view = cython.declare("const unsigned int[::1]", flags)
-        values_view = cython.declare("const unsigned int[::1]", values)
+        values_view = cython.declare("const float[::1]", values)
         out_view = cython.declare("unsigned char[::1]", out)
         stream_view = cython.declare("unsigned long long[::1]", stream)
         slots_view = cython.declare("int[::1]", slots)
@@ -846,7 +844,7 @@ def encode(
             )
     else:
         done = _encode(
-            index.data, ticks.data, flags.data, values.data, start, len(index), out, len(out),
+            index.data, ticks.view("u8").data, flags.data, values.view("u4").data, start, len(index), out, len(out),
             stream, slots, rows, rows.cast("I"), rows.cast("Q"),
         )  # fmt: skip
     return done
