@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins interop judge properties coverage mutants soak firewall lint format types docs wheel clean bench wheels
+.PHONY: help demo test plugins interop judge properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -35,6 +35,7 @@ help:  ## show this list
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
+	@echo "make sanitize    fuzz the codec loops, compiled against uncompiled, under the address sanitizer (gcc; minutes)"
 	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make bench       how fast it all is, beside the published Python implementation (ten minutes; on a quiet machine)"
@@ -90,6 +91,9 @@ coverage: $(DONE)/extra-test $(DONE)/group-coverage
 mutants: $(DONE)/extra-test
 	@echo "Breaking a line at a time, to see whether the tests notice (ten minutes and more) ..."
 	@$(BIN)/python tests/mutation/mutants.py
+
+sanitize: $(DONE)/extra-test $(DONE)/group-sanitize
+	@$(BIN)/python tests/fuzz/codec.py $(FUZZ)
 
 lint: $(DONE)/group-lint
 	@$(BIN)/ruff check .

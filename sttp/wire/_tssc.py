@@ -250,7 +250,9 @@ def _time_code(stream: cython.p_ulonglong, time: cython.ulonglong) -> cython.Py_
 @cython.nogil
 @cython.exceptval(check=False)
 def _nibbles(x: cython.ulonglong) -> cython.Py_ssize_t:
-    """How many groups of 4 bits hold `x`, 1 to 8."""
+    """How many groups of 4 bits hold `x`, 1 to 8; it is not 0."""
+    if not cython.compiled:
+        return x.bit_length() + 3 >> 2
     upper: cython.Py_ssize_t = (x > 0xFFFF) << 4
     x >>= upper
     high: cython.Py_ssize_t = (x > 0xFF) << 3
@@ -415,9 +417,12 @@ def _decode(
             half = extra & 4
             spent += half
             at = position + (spent >> 3)
-            here = cython.address(data[at]) if cython.compiled else data[at:]
-            number = here[3]
-            x = number << 24 | here[2] << 16 | here[1] << 8 | here[0]
+            if cython.compiled:
+                here = cython.address(data[at])
+                number = here[3]
+                x = number << 24 | here[2] << 16 | here[1] << 8 | here[0]
+            else:
+                x = int.from_bytes(data[at : at + 4], "little")
             x = (x << 4 | window >> (23 - spent) & 15) >> (4 - half) & ((one << extra) - 1)
             position += extra >> 3
 

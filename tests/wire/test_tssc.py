@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -372,6 +373,28 @@ def test_rule_4_a_count_beyond_the_limit() -> None:
     assert not decoder.synchronised
     with pytest.raises(LimitError):
         _decoder().decode(b"\xff" * 2**16, sequence=0, count=2**31 - 1)
+
+
+def test_what_cannot_be_is_refused_before_memory_is_taken() -> None:
+    decoder, encoder = _decoder(), TsscEncoder()
+    block = bytes(32_768)
+    far = b"\x07\xff\xff\xff\x7f"  # PointIDXOR32: signal index 2 147 483 647
+    tracemalloc.start()
+    try:
+        for count in (2**31 - 1, 2**32 - 1):
+            with pytest.raises(LimitError):
+                decoder.decode(block, sequence=0, count=count)
+        with pytest.raises(TsscError, match="cannot hold"):
+            decoder.decode(b"", sequence=0, count=2**18)
+        with pytest.raises(TsscError, match="not in the signal index cache"):
+            decoder.decode(far, sequence=0, count=1)
+        with pytest.raises(OutOfSequence):
+            decoder.decode(block, sequence=9, count=2**18)
+        with pytest.raises(UsageError):
+            encoder.encode(_columns([[2**31 - 1, T, 0, 1]]))
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_rule_5_after_damage_only_sequence_0() -> None:
