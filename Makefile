@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins interop judge properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels
+.PHONY: help demo test plugins interop judge properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels fuzz
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -36,6 +36,7 @@ help:  ## show this list
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
 	@echo "make sanitize    fuzz the codec loops, compiled against uncompiled, under the address sanitizer (gcc; minutes)"
+	@echo "make fuzz        fuzz all parsers and both sessions, ten minutes each of eight (Linux)"
 	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make bench       how fast it all is, beside the published Python implementation (ten minutes; on a quiet machine)"
@@ -71,6 +72,10 @@ judge: $(DONE)/wheel-installed
 properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."
 	@$(BIN)/pytest --hypothesis-profile=thorough tests/properties $(PYTEST)
+
+fuzz: $(DONE)/extra-test $(DONE)/group-fuzz
+	@echo "Fuzzing eight targets, ten minutes each; FUZZ_SECONDS=S changes that. What is found stays in .fuzz ..."
+	@$(BIN)/python tests/fuzz/run.py --all --seconds $(or $(FUZZ_SECONDS),600)
 
 soak: $(DONE)/wheel-installed
 	@$(BIN)/python tests/soak/kills.py

@@ -28,6 +28,9 @@ MOST_BYTES: Final = 2**20
 _PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _HEX_DIGITS: Final = 64
 
+_UNREADABLE: Final = (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType, x509.DuplicateExtension)
+"""What `cryptography` raises of a certificate that makes no sense."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
@@ -62,7 +65,7 @@ class Certificate:
         """
         try:
             return cls._of(x509.load_der_x509_certificate(der))
-        except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+        except _UNREADABLE as error:
             raise SecurityError(f"a certificate that cannot be read: {error}") from None
 
     @classmethod
@@ -104,7 +107,7 @@ class Certificate:
         """Whether it says of itself that it may issue others."""
         try:
             return self.parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except x509.ExtensionNotFound:
+        except (x509.ExtensionNotFound, *_UNREADABLE):
             return False
 
     @property
@@ -171,7 +174,7 @@ def read_certificates(path: Path) -> list[Certificate]:
     try:
         read = x509.load_pem_x509_certificates(data) if kinds else [x509.load_der_x509_certificate(data)]
         return [Certificate.of(each.public_bytes(serialization.Encoding.DER)) for each in read]
-    except (ValueError, SecurityError) as error:
+    except (*_UNREADABLE, SecurityError) as error:
         raise SecurityError(f"{path}: not a certificate in PEM or DER ({error})") from None
 
 

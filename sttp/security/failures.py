@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sttp.errors import TrustError
+from sttp.errors import SecurityError, TrustError
 from sttp.security.certificates import Certificate
 from sttp.security.reasons import Reason
 from sttp.security.trust import described, unknown_words
@@ -122,7 +122,10 @@ def _refused(error: ssl.SSLCertVerificationError, chain: Sequence[bytes]) -> Tru
     code, words = _VERIFICATION.get(error.verify_code, (Reason.BAD_CERTIFICATE, f"it is bad: {error.verify_message}"))
     if not chain:
         return TrustError(f"the other end's certificate: {words}", code=code)
-    leaf = Certificate.of(chain[0])
+    try:
+        leaf = Certificate.of(chain[0])
+    except SecurityError as unreadable:  # a stranger may present anything
+        return TrustError(f"the other end presents {unreadable}", code=Reason.BAD_CERTIFICATE)
     if code is Reason.UNKNOWN_CERTIFICATE:
         return TrustError(unknown_words(leaf), code=code)
     return TrustError(f"{described(leaf)}: {words}", code=code)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from sttp.errors import TrustError
+from sttp.errors import SecurityError, TrustError
 from sttp.security.certificates import Certificate
 from sttp.security.identity import PeerIdentity
 from sttp.security.reasons import Reason, Relaxation
@@ -127,11 +127,14 @@ class Trust:
         """
         if not presented.chain:
             raise TrustError("the other end has no certificate", code=Reason.NO_CERTIFICATE)
-        leaf = Certificate.of(presented.chain[0])
+        try:
+            chain = [Certificate.of(each) for each in presented.chain]
+        except SecurityError as error:
+            raise TrustError(f"the other end presents {error}", code=Reason.BAD_CERTIFICATE) from None
+        leaf = chain[0]
         for peer in self.peers.values():
             if leaf.fingerprint in peer.pins:
                 return _Case(presented, leaf, peer.allow, now).of_pinned(peer)
-        chain = [Certificate.of(each) for each in presented.chain]
         authority = self._authority_of(chain)
         peer_of_it = self._listed(leaf, authority)
         allow = authority.allow | (peer_of_it.allow if peer_of_it is not None else frozenset())

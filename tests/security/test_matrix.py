@@ -142,6 +142,8 @@ class Codes(logging.Handler):
     __hash__ = logging.Handler.__hash__
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "sttp.audit":
+            return  # it says the same; see tests/cli/test_json_log.py
         line = record.getMessage()
         self.lines.append(f"{record.name}: {line}")
         code = re.search(r"\[([a-z-]+)\]", line)

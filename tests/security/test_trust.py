@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from parties import Issuer, Party
 from sttp.errors import TrustError
-from sttp.security import Presented, Reason, Trust, Verdict
+from sttp.security import Presented, Reason, Trust, Verdict, explained
 
 NOW = datetime.now(UTC)
 
@@ -159,3 +160,16 @@ def test_who_dials_with_an_authoritys_certificate_needs_a_name_that_is_listed_or
 def test_nobody_is_trusted_who_is_not_listed() -> None:
     assert code(Trust(), Issuer("a", ["hub"]), dialed="hub") == Reason.UNKNOWN_CERTIFICATE
     assert code(Trust(), dialed="hub") == Reason.NO_CERTIFICATE
+
+
+def test_a_certificate_that_makes_no_sense_is_refused_and_nothing_else_happens() -> None:
+    """Found by fuzzing: its version is one that there is not."""
+    good = Issuer("a", ["hub"]).der
+    at = good.index(b"\xa0\x03\x02\x01\x02") + 4
+    for der in (good[:at] + b"\x2e" + good[at + 1 :], good[:100], b"", b"\x30\x00"):
+        with pytest.raises(TrustError) as caught:
+            Trust().judge(Presented(chain=(der,), dialed=True, host="hub"), now=NOW)
+        assert caught.value.code == Reason.BAD_CERTIFICATE
+        failed = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        failed.reason, failed.verify_code, failed.verify_message = "CERTIFICATE_VERIFY_FAILED", 18, "self-signed"
+        assert explained(failed, chain=[der]).code == Reason.BAD_CERTIFICATE
