@@ -51,7 +51,7 @@ class EndResult:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """From reading the clock for the batch to the receiving application's hands, in seconds, over all measurements of all subscribers."""
+    """From reading the clock for a batch to the hands of the receiving application, in seconds, of all subscribers."""
 
     median: float
     p99: float
