@@ -51,7 +51,7 @@ class EndResult:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from reading the clock for a batch to the receiving application's hands, over all that was measured."""
+    """From reading the clock for a batch to the hands of the receiving application, in seconds, of all subscribers."""
 
     median: float
     p99: float
