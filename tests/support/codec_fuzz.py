@@ -81,7 +81,8 @@ def _measurements(some: random.Random, signals: int) -> Columns:
 
 
 def _base_times(some: random.Random) -> BaseTimes:
-    times = [some.choice([0, -5, T - 1, T - 10**9, some.randrange(2**63)]) for _ in range(2)]
+    ends_of_reach = [T - (2**32 - 1), T - (2**32 - 2), T - 65_535 * 10_000, T - 65_535 * 10_000 + 1]
+    times = [some.choice([0, -5, T - 1, *ends_of_reach, some.randrange(2**63)]) for _ in range(2)]
     return BaseTimes(active=some.randrange(2), times=(times[0], times[1]))
 
 
