@@ -108,7 +108,7 @@ format: $(DONE)/group-lint
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: $(DONE)/group-types $(DONE)/wheel-installed
+types: $(DONE)/group-types $(DONE)/extra-test
 	@echo "Checking types ..."
 	@$(BIN)/mypy
 

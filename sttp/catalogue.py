@@ -13,7 +13,6 @@ import numpy as np
 
 from sttp.codes import ModeFlags, OperationalModes
 from sttp.errors import FilterError, UsageError
-from sttp.filter_expression import select, select_metadata
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
 from sttp.metadata.narrowing import only_signals
@@ -65,7 +64,7 @@ class Catalogue:
         signals = self._selected.get(filter_expression)
         if signals is None:
             # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
-            signals = self.metadata.signals.select(select(filter_expression, self.metadata))
+            signals = self.metadata.select(filter_expression)
             self._selected[filter_expression] = signals
         return signals
 
@@ -148,7 +147,7 @@ class Catalogue:
             asked = owned_as_asked(metadata.dataset, owned)
             if asked is not metadata.dataset:
                 metadata = Metadata(without_lone_rows(asked))
-            document = select_metadata(filter_expression, metadata).write()
+            document = metadata.narrow(filter_expression).write()
             return deflate(document) if compress else document
 
         # a filter of a few words can take seconds, in which others must be served

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
@@ -73,6 +74,7 @@ class Connection(Generic[E]):
     _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _error: STTPError | None = None
     _over: bool = False
+    _waits_until: float = inf
 
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
@@ -127,16 +129,25 @@ class Connection(Generic[E]):
                     session.receive_data(view[:count], now=monotonic())
                 else:
                     session.receive_eof(now=monotonic())
-            more = True
+            more = is_first = True
             while more:
                 # an answer may bring about the next event: commands are handled one after another (9.3)
                 more = await self._handle_some()
                 session.listen(now=monotonic())
-                self.wake()
-                await self._room()
+                self._wake_if_due()
+                if more or is_first:
+                    await self._room()
+                is_first = False
             if len(buffer) < self.read_size and not session.ended:
                 buffer = bytearray(self.read_size)
                 view = memoryview(buffer)
+
+    def _wake_if_due(self) -> None:
+        """Wake who writes, where the session has something to say or a deadline before the one that is waited for."""
+        session = self.session
+        deadline = session.deadline
+        if session.has_data_to_send or session.ended or (deadline is not None and deadline < self._waits_until):
+            self.wake()
 
     async def _room(self) -> None:
         """Give others their turn, and wait until the peer has taken most of what was said to it."""
@@ -195,6 +206,7 @@ class Connection(Generic[E]):
 
     async def _wait(self) -> None:
         deadline = self.session.deadline
+        self._waits_until = inf if deadline is None else deadline
         self._idle.set()
         try:
             async with asyncio.timeout(None if deadline is None else max(deadline - monotonic(), 0)):

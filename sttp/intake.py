@@ -207,7 +207,6 @@ class Intake:
             return
         with suppress(ClosedError):  # the session may have ended meanwhile; then there is nothing more to ask
             await self._act(event)
-        self._connection.wake()
 
     async def _act(self, event: SubscriberEvent) -> None:
         match event:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -115,6 +115,17 @@ class SignalTable:
         """Whether `signal_index` names a signal."""
         return 0 <= signal_index < len(self.ids) and bool(self.present[signal_index])
 
+    def have(self, signal_index: NDArray[np.int32]) -> bool:
+        """Whether all of `signal_index` name signals, shape `(n,)`."""
+        # a negative index is a large one without its sign
+        if len(signal_index) and int(signal_index.view(np.uint32).max()) >= len(self.ids):
+            return False
+        return self._is_full or bool(self.present[signal_index].all())
+
+    @cached_property
+    def _is_full(self) -> bool:
+        return bool(self.present.all())
+
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Which indexes name a signal, shape `(n,)`."""
@@ -176,6 +187,16 @@ def _mixed(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """A number for each signal ID that hardly any other has."""
     halves = ids.view(np.uint64)
     return halves[:, 0] * _ODD + halves[:, 1]
+
+
+def _column(values: ArrayLike, dtype: type[np.generic], length: int) -> NDArray[Any]:
+    """A column of what somebody gave for it: one value for each measurement, or one for all."""
+    column = np.asarray(values, dtype)
+    if column.shape in ((), (1,)):
+        return np.full(length, column, dtype)
+    if column.shape != (length,):
+        raise UsageError(f"columns of different length: {column.shape} beside {length} signal indexes")
+    return column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,17 +300,14 @@ class MeasurementBatch:
         index = np.atleast_1d(np.asarray(signal_index, np.int32))
         if index.ndim != 1:
             raise UsageError(f"a column has one dimension, not {index.ndim}")
-        if len(index) and not (index.min() >= 0 and index.max() < len(signals) and bool(signals.present[index].all())):
+        if not signals.have(index):
             raise UsageError("signal_index names an index that has no signal in the table")
-        try:
-            columns = Columns(
-                index,
-                np.broadcast_to(np.asarray(ticks, np.int64), index.shape),
-                np.broadcast_to(np.asarray(flags, np.uint32), index.shape),
-                np.broadcast_to(np.asarray(value, np.float32), index.shape),
-            )
-        except ValueError as error:
-            raise UsageError(f"columns of different length: {error}") from None
+        columns = Columns(
+            index,
+            _column(ticks, np.int64, len(index)),
+            _column(flags, np.uint32, len(index)),
+            _column(value, np.float32, len(index)),
+        )
         return cls(columns, signals)
 
     def __len__(self) -> int:

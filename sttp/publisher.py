@@ -9,8 +9,10 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
+
+import numpy as np
 
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
@@ -27,10 +29,7 @@ from sttp.security import (
     AdmissionPolicy,
     Audited,
     Guest,
-    Security,
     audit,
-    changes,
-    rights_of,
     source_of,
 )
 from sttp.session.config import PublisherConfig
@@ -39,6 +38,9 @@ from sttp.statistics import PublisherStatistics, Tally
 from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
 from sttp.transport.plugins import Plugins
+
+if TYPE_CHECKING:
+    from sttp.security import Security
 
 __all__ = ["Publisher"]
 
@@ -225,7 +227,7 @@ class Publisher:
             UsageError: a signal index that is not in the batch's table.
         """
         self._check()
-        if len(batch) and not 0 <= int(batch.signal_index.min()) <= int(batch.signal_index.max()) < len(batch.signals):
+        if len(batch) and int(batch.signal_index.view(np.uint32).max()) >= len(batch.signals):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
         feeds = [feed for feed in self._feeds if feed.active]
         if feeds:
@@ -440,9 +442,11 @@ class Publisher:
                 self._feeds.add(feed)
 
     def _rights_of(self, link: Link) -> str | None:
-        return None if self._security is None else rights_of(self._security.trust, link.stream.identity)
+        return None if self._security is None else self._security.rights_of(link.stream.identity)
 
     async def _follow_rights(self, security: Security) -> None:
+        from sttp.security import changes  # noqa: PLC0415 - it takes its time, and there are certificates now
+
         async for _ in changes(security):
             for feed in tuple(self._feeds):
                 feed.follow_rights()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from sttp.codes import ModeFlags, Role
 from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, TrustError, UsageError
@@ -27,10 +27,7 @@ from sttp.security import (
     Audited,
     Guest,
     Reason,
-    Security,
     audit,
-    changes,
-    may_publish,
     source_of,
 )
 from sttp.session.config import SubscriberConfig
@@ -40,6 +37,9 @@ from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
 from sttp.transport.plugins import Plugins
 from sttp.wire.subscription import SubscriptionOptions
+
+if TYPE_CHECKING:
+    from sttp.security import Security
 
 __all__ = ["EVERYTHING", "Encoding", "Subscriber"]
 
@@ -415,13 +415,15 @@ class Subscriber:
         """Whether whoever dials us may be a publisher; whom we dial is whom we want."""
         if self._security is None or self.listening is None:
             return True
-        return may_publish(self._security.trust, link.stream.identity)
+        return self._security.may_publish(link.stream.identity)
 
     def _refuse(self, link: Link) -> None:
         self._audit(Audited.REFUSED, link, code=Reason.NOT_PERMITTED, reason="it may not publish here")
         _log.warning("%s: turned away: it may not publish here [%s]", link.stream.peer, Reason.NOT_PERMITTED)
 
     async def _follow_rights(self, security: Security) -> None:
+        from sttp.security import changes  # noqa: PLC0415 - it takes its time, and there are certificates now
+
         async for _ in changes(security):
             for intake in (*self._strangers, *self._intakes):
                 if not self._may_publish(intake.link):

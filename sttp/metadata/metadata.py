@@ -11,7 +11,6 @@ from uuid import UUID
 import numpy as np
 
 from sttp.errors import MetadataError, UsageError
-from sttp.filter_expression.selection import select, select_metadata
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.measurement import SignalTable
 from sttp.metadata.active_measurements import (
@@ -229,6 +228,8 @@ class Metadata:
         Raises:
             FilterError: the expression cannot be read or evaluated, or names what is not there.
         """
+        from sttp.filter_expression import select  # noqa: PLC0415 - the language takes its time to load
+
         return self.signals.select(select(expression, self, limits=limits))
 
     def narrow(self, expression: str, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
@@ -241,6 +242,8 @@ class Metadata:
         Raises:
             FilterError: the expression cannot be read or evaluated, or names what is not there.
         """
+        from sttp.filter_expression import select_metadata  # noqa: PLC0415 - as above
+
         return select_metadata(expression, self, limits=limits)
 
     def to_pandas(self, table: str = MEASUREMENTS.name) -> pandas.DataFrame:

@@ -13,7 +13,9 @@ from typing import Any, Final
 from sttp.errors import SecurityError, TrustError
 from sttp.security.certificates import Certificate, read_certificates
 from sttp.security.folder import Contents, default_folder, read_folder
+from sttp.security.identity import PeerIdentity
 from sttp.security.reasons import Relaxation
+from sttp.security.rights import may_publish, rights_of
 from sttp.security.trust import Presented, Trust, Verdict
 
 __all__ = ["Security", "presented_chain"]
@@ -103,6 +105,14 @@ class Security:
         except TrustError as error:
             return error
         return None
+
+    def rights_of(self, identity: PeerIdentity | None) -> str | None:
+        """What a subscriber may see now; see `sttp.security.rights_of`."""
+        return rights_of(self.trust, identity)
+
+    def may_publish(self, identity: PeerIdentity | None) -> bool:
+        """Whether a peer that dials may be a publisher now; see `sttp.security.may_publish`."""
+        return may_publish(self.trust, identity)
 
     def refresh(self) -> bool:
         """Look whether the folder has changed, and follow it; return whether it has.

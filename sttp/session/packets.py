@@ -8,12 +8,13 @@ serve any number of subscriptions of one form, provided that each gets the same 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sttp.codes import DataPacketFlags, OperationalModes
+from sttp.limits import DEFAULT_LIMITS
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base_times import base_times_for
 from sttp.wire.cipher import DataCipher
@@ -77,7 +78,7 @@ class PacketWriter:
         cipher: the keys of the connection, when there are any; such packets are for this connection only.
     """
 
-    __slots__ = ("_base_times", "_cipher", "_encoder", "form")
+    __slots__ = ("_base_times", "_cipher", "_encoder", "_limits", "form")
 
     def __init__(
         self, form: PacketForm, *, base_times: BaseTimes | None = None, cipher: DataCipher | None = None
@@ -85,11 +86,12 @@ class PacketWriter:
         self.form = form
         self._base_times = base_times
         self._cipher = cipher
-        self._encoder = TsscEncoder()
+        self._limits = replace(DEFAULT_LIMITS, signal_index=max(len(form.signals) - 1, 0))
+        self.restart()
 
     def restart(self) -> None:
         """Let the next packet be one that can be read without those before: the codec begins anew (6.4)."""
-        self._encoder = TsscEncoder()
+        self._encoder = TsscEncoder(limits=self._limits)
 
     def write(self, columns: Columns) -> Packets:
         """Encode measurements into as many data packets as needed.

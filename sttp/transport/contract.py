@@ -12,9 +12,12 @@ leave a transport: what its medium raises becomes a `TransportError` in plain wo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from sttp.security import PeerIdentity, Security
+from sttp.security import PeerIdentity
+
+if TYPE_CHECKING:
+    from sttp.security import Security
 
 __all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Securable", "Transport"]
 

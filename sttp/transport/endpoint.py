@@ -10,15 +10,17 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from sttp.codes import Role
 from sttp.errors import EndpointError
-from sttp.security import Security
 from sttp.transport.contract import Layer, Securable, Transport
 from sttp.transport.forward import FORWARD
 from sttp.transport.links import Links, RedialPolicy
 from sttp.transport.plugins import Plugins, load_plugins
+
+if TYPE_CHECKING:
+    from sttp.security import Security
 
 __all__ = ["Endpoint", "open_links", "open_transport", "parse_endpoint", "security_for"]
 
@@ -28,7 +30,7 @@ _UNDER_A_LAYER: Final = "tcp"
 _ADDRESS: Final = re.compile(r"^[A-Za-z+]+:/*(?=\D)|^/+")
 """What stands before the address in a URL that somebody got wrong."""
 
-Given = Security | str | os.PathLike[str] | None
+Given: TypeAlias = "Security | str | os.PathLike[str] | None"
 """How a security is named: by itself, by its folder, or not at all."""
 
 PartT = TypeVar("PartT", Transport, Layer)
@@ -160,8 +162,10 @@ def security_for(endpoints: Iterable[Endpoint], given: Given, /, *, plugins: Plu
     Raises:
         SecurityError: there is no such folder, or something in it cannot be used.
     """
-    if isinstance(given, Security):
+    if not (given is None or isinstance(given, (str, os.PathLike))):
         return given
+    from sttp.security import Security  # noqa: PLC0415 - it takes its time; see there
+
     if given is not None:
         return Security(given)
     plugins = load_plugins() if plugins is None else plugins
