@@ -40,7 +40,7 @@ _STDERR: Final = 20
 _SOON: Final = 5.0
 """Seconds of the longest wait before dialing again with which an implementation that dials is kept running."""
 
-_Key: TypeAlias = tuple[Role, Way, tuple[tuple[str, float], ...]]
+_Key: TypeAlias = tuple[Role, Way, tuple[tuple[str, float], ...], tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +132,15 @@ class Lane:
         case: Case | None = None
         implementation: Implementation | None = None
         verdict, message = Verdict.PASSED, ""
+        is_slow = check.slow or not all(map(self._adapter.can_set, check.timers))
+        longest = _LONGEST_SLOW if is_slow else _LONGEST
         try:
             implementation = await self._implementation(check, way)
             case = Case(check, way, implementation, self._grace)
-            async with asyncio.timeout(_LONGEST_SLOW if check.slow else _LONGEST):
-                if implementation.control is not None and "report" in self._adapter.control[check.role]:
-                    await implementation.control.ask("report")  # what is left of another check is forgotten
+            async with asyncio.timeout(longest):
+                for request in ("report", "events"):
+                    if implementation.control is not None and request in self._adapter.control[check.role]:
+                        await implementation.control.ask(request)  # what is left of another check is forgotten
                 await check.body(case)
         except LaunchError as error:
             verdict, message = Verdict.BROKEN, str(error)
@@ -148,7 +151,7 @@ class Lane:
         except Skip as error:
             verdict, message = Verdict.SKIPPED, str(error)
         except TimeoutError:
-            verdict, message = Verdict.FAILED, f"the check did not come to an end within {_LONGEST:.0f} s"
+            verdict, message = Verdict.FAILED, f"the check did not come to an end within {longest:.0f} s"
         except Exception as error:  # noqa: BLE001 - a defect of the suite is told apart, and ends nothing else
             place = traceback.extract_tb(error.__traceback__)[-1]
             verdict = Verdict.BROKEN
@@ -172,7 +175,7 @@ class Lane:
 
     def _key(self, check: Check, way: Way) -> _Key:
         settings = {**QUICK_TIMERS, **check.timers}
-        return check.role, way, tuple(sorted(settings.items()))
+        return check.role, way, tuple(sorted(settings.items())), tuple(sorted(check.asks.items()))
 
     async def _implementation(self, check: Check, way: Way) -> Implementation:
         key = self._key(check, way)
@@ -186,6 +189,7 @@ class Lane:
                 way,
                 dict(key[2]),
                 self._run,
+                asks=dict(key[3]),
                 forced=self._forced,
                 listen_first=check.listen_first,
             )
