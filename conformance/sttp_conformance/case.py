@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -104,7 +104,14 @@ class Case:
 
     async def publish(self, measurements: Columns, signals: SignalTable) -> None:
         """Let the publisher under test publish measurements. Needs `control:publish`."""
-        written = rows(measurements, signals)
+        await self.publish_all([measurements], signals)
+
+    async def publish_all(self, frames: Sequence[Columns], signals: SignalTable) -> None:
+        """Let the publisher under test publish measurements of several times at once. Needs `control:publish`."""
+        await self.publish_rows([row for frame in frames for row in rows(frame, signals)])
+
+    async def publish_rows(self, written: list[list[Any]]) -> None:
+        """Let the publisher under test publish measurements as `ADAPTER.md` writes them. Needs `control:publish`."""
         if self.implementation.adapter.ticks_as_text:
             written = [[signal_id, str(ticks), *others] for signal_id, ticks, *others in written]
         await self.control.ask("publish", measurements=written)
@@ -131,6 +138,14 @@ class Case:
                     f"{limit:.1f} s"
                 )
             await asyncio.sleep(_POLL)
+
+    def can(self, request: str) -> bool:
+        """Whether the adapter offers a request on the control channel, for what a check looks at besides."""
+        return request in self.implementation.adapter.control[self.check.role]
+
+    async def stall(self) -> None:
+        """Let time pass without a word, long enough for an implementation that gives up too soon to do so."""
+        await asyncio.sleep(self.grace.quiet)
 
     async def _reported(self) -> list[list[Any]]:
         answer = await self.control.ask("report")

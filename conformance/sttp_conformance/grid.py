@@ -16,7 +16,18 @@ from sttp import ticks
 from sttp.measurement import Columns, Signal, SignalTable
 from sttp_conformance.dataset import document
 
-__all__ = ["DEVICE", "MEASUREMENTS", "METADATA", "METADATA_FILE", "SIGNALS", "Clock", "columns", "rows", "wire_value"]
+__all__ = [
+    "DEVICE",
+    "MEASUREMENTS",
+    "METADATA",
+    "METADATA_FILE",
+    "SIGNALS",
+    "Clock",
+    "columns",
+    "numbered",
+    "rows",
+    "wire_value",
+]
 
 METADATA_FILE: Final = "metadata.xml"
 
@@ -31,6 +42,16 @@ SIGNALS: Final = SignalTable.of(
     ]
 )
 """Eight signals of one device."""
+
+
+def numbered(count: int) -> SignalTable:
+    """So many signals that nobody has metadata of."""
+    return SignalTable.of(
+        [
+            Signal(signal_id=UUID(int=_NAMESPACE.int + number), key=f"MANY:{number}", tag="")
+            for number in range(1, count + 1)
+        ]
+    )
 
 
 DEVICE: Final = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sttp.codes import Role
 from sttp.errors import TransportError
@@ -61,6 +61,7 @@ class Implementation:
         control: its control channel, if the adapter has one.
         arrivals: when it dialed, in seconds of the monotonic clock.
         over: wraps each stream; for mutants.
+        known: what `sessions.catalogue` has learned of a publisher.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Implementation:
         self.process: Process | None = None
         self.control: ControlChannel | None = None
         self.arrivals: list[float] = []
+        self.known: list[Any] | None = None
         self.over: Callable[[ByteStream], ByteStream] = lambda stream: stream
         self._run = run
         self._asks = asks or {}

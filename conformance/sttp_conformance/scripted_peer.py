@@ -217,10 +217,17 @@ class ScriptedPeer(ABC, Generic[Heard]):
                 f"{limit:.1f} s{said}"
             ) from None
 
-    async def expect_silence(self, *, during: float | None = None, what: str = "nothing") -> None:
+    async def expect_silence(
+        self, *, during: float | None = None, what: str = "nothing", only: tuple[type, ...] = ()
+    ) -> None:
         """Check that nothing comes but what is harmless, and that the connection stays up.
 
         Where the protocol has something that is answered, `fence` is quicker and surer.
+
+        Args:
+            during: seconds; without it, the grace for silence.
+            what: how to call what is expected, in messages.
+            only: what counts as harmless; without any, what mostly does.
 
         Raises:
             Violation: something came, or the connection ended.
@@ -232,7 +239,7 @@ class ScriptedPeer(ABC, Generic[Heard]):
                         message = await self._next()
                     except _Ended:
                         raise Violation(f"expected {what}, but the connection was {self.ended}") from None
-                    if not await self._attend(message):
+                    if not (isinstance(message, only) if only else await self._attend(message)):
                         raise Violation(f"expected {what}, but {_short(message)} came")
 
     @abstractmethod

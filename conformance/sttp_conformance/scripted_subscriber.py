@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import numpy as np
+
 from sttp.codes import Command, ModeFlags, OperationalModes, Role
 from sttp.errors import ProtocolError
 from sttp.measurement import SignalTable
@@ -57,6 +59,12 @@ class Subscription:
     signals: SignalTable
     unauthorised: tuple[UUID, ...]
     text: str
+
+    @property
+    def indexes(self) -> list[int]:
+        """The signal indexes that are in use."""
+        found: list[int] = np.flatnonzero(self.signals.present).tolist()
+        return found
 
 
 class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
@@ -128,11 +136,31 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
     async def fence(self) -> None:
         """Wait until the publisher has handled everything that was said before: commands are taken in order (9.3)."""
         await self.say(commands.UpdateProcessingInterval(milliseconds=-1))
+        await self.fenced()
+
+    async def fenced(self) -> None:
+        """Wait for the answer to an UpdateProcessingInterval that was said."""
         await self.find(
             (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
             lambda answer: answer.command == Command.UPDATE_PROCESSING_INTERVAL,
             what="an answer to UpdateProcessingInterval",
         )
+
+    async def expect_answer_or_end(self, *answered: int) -> responses.Succeeded | responses.Failed | None:
+        """Wait until one of some commands is answered, or the connection ends, and return the answer.
+
+        Raises:
+            Violation: neither happens.
+        """
+        try:
+            while (message := await self.hear()) is not None:
+                if isinstance(message, responses.Succeeded | responses.Failed) and message.command in answered:
+                    return message
+        except TimeoutError:
+            raise Violation(
+                f"expected an answer, or the end of the connection, but neither came within {self.grace.reply:.1f} s"
+            ) from None
+        return None
 
     # --- measurements
 
