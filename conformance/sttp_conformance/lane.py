@@ -92,7 +92,9 @@ class Lane:
         if self._mutant is not None:
             implementation.over = self._mutant.over(way)
             if implementation.control is not None:
-                implementation.control.altered = self._mutant.answers if self._mutant.is_wrong(way) else None
+                is_wrong = self._mutant.is_wrong(way)
+                implementation.control.altered = self._mutant.answers if is_wrong else None
+                implementation.control.asked = self._mutant.asked if is_wrong else None
 
     async def __aenter__(self) -> Lane:
         return self

@@ -114,6 +114,7 @@ class Mutant:
         wants_whole_frames: it closes the connection when a frame does not come in one piece. Where `hears` is given,
             pieces wait for the rest, however long the frame is said to be.
         answers: what becomes of its answers on the control channel, given the name of the request.
+        asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
         only: the direction in which it is wrong; None for both.
         harmless: it is different, and not wrong; no check may catch it.
@@ -126,6 +127,7 @@ class Mutant:
     hears: Rewrite | None = None
     wants_whole_frames: bool = False
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
+    asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     only: Direction | None = None
     harmless: bool = False

@@ -157,6 +157,7 @@ class ScriptedPeer(ABC, Generic[Heard]):
         within: float | None = None,
         what: str = "",
         anything_before: bool = False,
+        harmless: tuple[type, ...] | None = None,
     ) -> W:
         """The next message that is not harmless; it must be of a certain kind.
 
@@ -166,6 +167,7 @@ class ScriptedPeer(ABC, Generic[Heard]):
             within: seconds; without it, the grace for a reply.
             what: how to call what is expected, in messages.
             anything_before: pass over everything else, not only over what is harmless.
+            harmless: what may come before; None for what mostly may.
 
         Raises:
             Violation: something else came, nothing came in time, or the connection ended.
@@ -178,7 +180,8 @@ class ScriptedPeer(ABC, Generic[Heard]):
                     message = await self._next()
                     if isinstance(message, kind) and (where is None or where(message)):
                         return message
-                    if not (await self._attend(message) or anything_before):
+                    passed = isinstance(message, harmless) if harmless else await self._attend(message)
+                    if not (passed or anything_before):
                         raise Violation(f"expected {wanted}, but {_short(message)} came")
         except TimeoutError:
             raise Violation(f"expected {wanted}, but it did not come within {limit:.1f} s") from None

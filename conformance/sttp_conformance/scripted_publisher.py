@@ -8,17 +8,21 @@ from typing import Any, Final
 from uuid import UUID
 
 from sttp.codes import Command, DataPacketFlags, ModeFlags, Role
+from sttp.limits import DEFAULT_LIMITS
 from sttp.measurement import Columns, SignalTable
 from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, read_command
 from sttp.wire.compact import BaseTimes, TimeFormat, write_compact
 from sttp.wire.fields import deflate
+from sttp.wire.frame import FrameReader
 from sttp.wire.responses import AnyResponse, DataPacket, write_response
 from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscEncoder, write_tssc_payload
 from sttp_conformance.grid import METADATA, SIGNALS
 from sttp_conformance.scripted_peer import ScriptedPeer
+from sttp_conformance.transcript import shown
+from sttp_conformance.violation import Violation
 
 __all__ = ["ScriptedPublisher"]
 
@@ -124,6 +128,20 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         asked = await self.wait_for_subscribe()
         await self.offer(signals)
         return asked
+
+    def require_only(self, *kinds: type) -> None:
+        """Check that a subscriber has said nothing since its first Subscribe but certain commands.
+
+        Raises:
+            Violation: it has; the message says what.
+        """
+        reader = FrameReader(DEFAULT_LIMITS.response)
+        reader.feed(self.recording.said_by(Role.SUBSCRIBER))
+        heard = [read_command(bytes(each), self.modes) for each in reader]
+        after = next(number for number, each in enumerate(heard) if isinstance(each, commands.Subscribe)) + 1
+        for each in heard[after:]:
+            if not isinstance(each, kinds):
+                raise Violation(f"expected nothing but {' and '.join(k.__name__ for k in kinds)}, not {shown(each)}")
 
     # --- measurements
 

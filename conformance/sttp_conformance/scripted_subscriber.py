@@ -16,7 +16,7 @@ from sttp.measurement import SignalTable
 from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, write_command
 from sttp.wire.responses import AnyResponse, DataPacket, read_responses
-from sttp.wire.signal_index_cache import SignalIndexCache
+from sttp.wire.signal_index_cache import SignalIndexCache, read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.measurements import Measurements
 from sttp_conformance.scripted_peer import ScriptedPeer
@@ -194,6 +194,12 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
             raise Violation(f"a data packet that cannot be read came: {error}") from None
         assert isinstance(measured, Measurements)
         self._measured.append(measured)
+
+    def cache_in(self, frame: bytes) -> SignalIndexCache:
+        """The signal index cache in a frame, which is not installed by this."""
+        (update,) = read_responses(frame, self.modes)
+        assert isinstance(update, responses.UpdateSignalIndexCache)
+        return read_signal_index_cache(update.image, self.modes)
 
     def _installed(self, update: responses.UpdateSignalIndexCache) -> SignalIndexCache:
         try:

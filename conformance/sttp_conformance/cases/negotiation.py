@@ -14,7 +14,16 @@ from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
 from sttp_conformance.scripted_peer import frame
 from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC
-from sttp_conformance.sessions import cache_goes_on, catalogue, goes_on, is_readable, offered, said, streaming, subscriber_frames
+from sttp_conformance.sessions import (
+    cache_goes_on,
+    catalogue,
+    goes_on,
+    is_readable,
+    offered,
+    said,
+    streaming,
+    subscriber_frames,
+)
 
 _UNASSIGNED = 0x19FFFC80
 """Bits 7, 10 to 24, 27 and 28."""
