@@ -245,6 +245,13 @@ class ScriptedPeer(ABC, Generic[Heard]):
                     if not (isinstance(message, only) if only else await self._attend(message)):
                         raise Violation(f"expected {what}, but {_short(message)} came")
 
+    async def expect_silence_or_end(self) -> None:
+        """Wait as long as silence has to be, or until the connection ends. What comes is passed over."""
+        with suppress(TimeoutError, Violation):
+            async with asyncio.timeout(self.grace.quiet):
+                while await self.hear() is not None:
+                    pass
+
     @abstractmethod
     async def _attend(self, message: Heard) -> bool:
         """Whether a message is harmless while something else is expected. What is polite to answer is answered."""

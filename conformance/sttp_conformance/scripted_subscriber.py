@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -161,6 +162,12 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
                 f"expected an answer, or the end of the connection, but neither came within {self.grace.reply:.1f} s"
             ) from None
         return None
+
+    async def settle(self, *answered: int) -> None:
+        """Wait until one of some commands is answered, the connection ends, or silence has been long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.grace.quiet):
+                await self.expect_answer_or_end(*answered)
 
     # --- measurements
 

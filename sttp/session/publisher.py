@@ -12,7 +12,7 @@ import numpy as np
 
 from sttp import ticks
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
-from sttp.errors import LimitError, ProtocolError, RefusedError, SilenceError, UsageError
+from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
 from sttp.session.base_times import base_times_for
@@ -392,7 +392,15 @@ class PublisherSession(Session[PublisherEvent]):
             self._end(error)
 
     def _receive_command(self, frame: memoryview) -> None:
-        command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
+        try:
+            command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
+        except MessageError as error:
+            if frame[:1] != bytes((Command.SUBSCRIBE,)) or self.phase is Phase.CONNECTED:
+                raise
+            # refused like any other; what was subscribed stays so (4.1)
+            self._conversation.hear(Command.SUBSCRIBE)
+            self._say(Failed(command=Command.SUBSCRIBE, text=error.reason))
+            return
         kind = kind_of(command)
         if kind is None:
             if self.phase is Phase.CONNECTED:

@@ -423,6 +423,17 @@ def test_modes_may_be_repeated_until_something_is_subscribed() -> None:
     assert isinstance(end_of(session), SequenceError)
 
 
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\x02\0\0", b"\x02\0\0\x03\xe8filterExp"])
+def test_a_subscribe_that_cannot_be_read_is_refused_and_costs_nothing(payload: bytes) -> None:
+    for session in (ready(), streaming()):
+        phase = session.phase
+        session.receive_data(write_frame(b"\x02", payload), now=0)
+        (reply,) = replies(session)
+        assert isinstance(reply, responses.Failed)
+        assert (reply.command, bool(reply.text)) == (Command.SUBSCRIBE, True)
+        assert session.phase is phase
+
+
 def test_noop_every_five_seconds_from_the_start() -> None:
     session = PublisherSession(now=100)
     noops = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from sttp.wire import responses
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
 from sttp_conformance.grid import SIGNALS, rows
@@ -112,15 +111,3 @@ async def old_caches_do_not_survive_the_connection(case: Case) -> None:
         await peer.send(fresh)
         received = await case.received(1)
         case.require(received == rows(fresh, SIGNALS), "only measurements of the new session", received)
-
-
-@check(SUBSCRIBER)
-async def takes_noop_at_any_time(case: Case) -> None:
-    """A subscriber takes NoOP at any time, before it has said anything that was answered too."""
-    async with case.publisher() as peer:
-        await peer.say(responses.NoOP())
-        await peer.accept_modes()
-        await peer.say(responses.NoOP(), responses.NoOP())
-        await peer.wait_for_subscribe()
-        await peer.say(responses.NoOP())
-        await peer.offer()

@@ -245,16 +245,4 @@ MUTANTS = (
         says=added_before(None, Delay(0.002)),
         harmless=True,
     ),
-    Mutant(
-        "subscriber_ends_the_connection_at_an_unknown_response",
-        SUBSCRIBER,
-        caught_by=("ignores_an_unknown_response",),
-        hears=lambda frame, conversation: (CLOSE,) if frame[:1] == b"\x9e" else (frame,),
-    ),
-    Mutant(
-        "publisher_ends_the_connection_at_an_unknown_command",
-        PUBLISHER,
-        caught_by=("keeps_the_connection_on_an_unknown_command",),
-        hears=lambda frame, conversation: (CLOSE,) if frame[:1] == b"\x7e" else (frame,),
-    ),
 )

@@ -59,10 +59,4 @@ MUTANTS = (
         caught_by=("second_publisher_leaves_the_first_alone", "old_caches_do_not_survive_the_connection"),
         answers=_doubled,
     ),
-    Mutant(
-        "subscriber_ends_the_connection_at_noop",
-        SUBSCRIBER,
-        caught_by=("takes_noop_at_any_time",),
-        hears=lambda frame, conversation: (CLOSE,) if frame[0] == 0xFF else (frame,),
-    ),
 )
