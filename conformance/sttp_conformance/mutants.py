@@ -113,6 +113,7 @@ class Mutant:
         hears: what becomes of the frames that it hears.
         wants_whole_frames: it closes the connection when a frame does not come in one piece. Where `hears` is given,
             pieces wait for the rest, however long the frame is said to be.
+        keeps_half: it does not notice that the other end has ended its direction.
         answers: what becomes of its answers on the control channel, given the name of the request.
         asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
@@ -126,6 +127,7 @@ class Mutant:
     says: Rewrite | None = None
     hears: Rewrite | None = None
     wants_whole_frames: bool = False
+    keeps_half: bool = False
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -340,7 +342,8 @@ class Middle:
 
     async def send_eof(self) -> None:
         """See `ByteStream.send_eof`."""
-        await self._inner.send_eof()
+        if not self._mutant.keeps_half:
+            await self._inner.send_eof()
 
     async def close(self) -> None:
         """See `ByteStream.close`."""

@@ -57,6 +57,7 @@ async def prove(
     mutants: Iterable[Mutant],
     *,
     lanes: int = 2,
+    slow: bool = False,
     told: Callable[[Proof], None] = lambda proof: None,
 ) -> list[Proof]:
     """Judge mutants of an implementation.
@@ -65,6 +66,7 @@ async def prove(
         adapter: an implementation that passes.
         mutants: what is to be wrong with it.
         lanes: checks that are made at once.
+        slow: whether mutants that only slow checks can catch are judged too.
         told: called with each proof as it comes.
     """
     checks = load_checks()
@@ -75,7 +77,9 @@ async def prove(
             kept = [await stack.enter_async_context(Lane(adapter, _GRACE, run, proving=True)) for _ in range(lanes)]
             for mutant in mutants:
                 names = list(checks) if mutant.harmless else list(mutant.caught_by)
-                due = _due(adapter, mutant, names, checks)
+                if not slow and not mutant.harmless:
+                    names = [name for name in names if not checks[_split(name)[0]].slow]
+                due = _due(adapter, mutant, names, checks, slow=slow)
                 found = await _judged(mutant, names, checks, due, kept)
                 if not all(proof.holds for proof in found):  # the processes may have suffered from mutants before
                     async with Lane(adapter, _GRACE, run, proving=True) as fresh:
@@ -101,9 +105,11 @@ def _split(name: str) -> tuple[str, str]:
     return check, subject.removesuffix("]")
 
 
-def _due(adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check]) -> list[tuple[Check, Way]]:
+def _due(
+    adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check], *, slow: bool
+) -> list[tuple[Check, Way]]:
     due: dict[tuple[str, Way], tuple[Check, Way]] = {}
-    selection = Selection(transports=(next(iter(adapter.transports)),))
+    selection = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
     for name in names:
         check, subject = _split(name)
         made = checks[subject or check]

@@ -141,10 +141,21 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
 
     async def fenced(self) -> None:
         """Wait for the answer to an UpdateProcessingInterval that was said."""
-        await self.find(
-            (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
-            lambda answer: answer.command == Command.UPDATE_PROCESSING_INTERVAL,
-            what="an answer to UpdateProcessingInterval",
+        await self.answer(Command.UPDATE_PROCESSING_INTERVAL, "UpdateProcessingInterval")
+
+    async def answer(self, command: int, name: str) -> responses.Succeeded | responses.Failed:
+        """Wait for the answer to a command, whichever it is; everything else is passed over.
+
+        Args:
+            command: its code.
+            name: what it is called.
+
+        Raises:
+            Violation: none came.
+        """
+        either: tuple[type[responses.Succeeded | responses.Failed], ...] = (responses.Succeeded, responses.Failed)
+        return await self.expect(
+            either, lambda answer: answer.command == command, what=f"an answer to {name}", anything_before=True
         )
 
     async def expect_answer_or_end(self, *answered: int) -> responses.Succeeded | responses.Failed | None:

@@ -178,7 +178,9 @@ async def catalogue(case: Case) -> list[Row]:
         async with ScriptedSubscriber(stream, case.grace, Recording()) as peer:
             await peer.begin(COMPACT)
             await peer.say(commands.MetadataRefresh())
-            answer = await peer.find((responses.Metadata, responses.Failed))  # type: ignore[arg-type]
+            answer: responses.Metadata | responses.Failed = await peer.expect(
+                (responses.Metadata, responses.Failed), anything_before=True
+            )
             there = offered(await peer.subscribe())
         implementation.known = _rows(answer.document, there) if isinstance(answer, responses.Metadata) else []
     if len(implementation.known) < 2:

@@ -407,7 +407,11 @@ class PublisherSession(Session[PublisherEvent]):
                 hint = "; the other end is a publisher too" if frame[0] >= Response.SUCCEEDED else ""
                 raise ProtocolError(f"the first command must define the operational modes{hint}", clause="3.6")
             self._emit(MessageIgnored(message=command, reason="unknown command"))
-        elif self.phase not in (Phase.CONNECTED, Phase.READY) and command == DefineOperationalModes(modes=self.modes):
+        elif (
+            isinstance(command, DefineOperationalModes)
+            and command.modes == self.modes
+            and self.phase not in (Phase.CONNECTED, Phase.READY)
+        ):
             # said again they change nothing (3.6); others than these end the session, as a subscription depends on them
             self._say(Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text="The modes are as they were."))
         elif self._conversation.hear(kind):

@@ -23,7 +23,7 @@ async def sends_noop_while_idle(case: Case) -> None:
     period = case.timer("keep-alive")
     async with case.subscriber() as peer:
         await peer.begin()
-        moments = []
+        moments: list[float] = []
         while len(moments) < 3:
             await peer.find(responses.NoOP, within=2 * period + case.grace.reply)
             moments.append(time.monotonic())

@@ -235,11 +235,7 @@ async def answers_operational_modes_of_version_3(case: Case) -> None:
     """A publisher answers modes of version 3, with success or with failure: the subscriber waits for that."""
     async with case.subscriber() as peer:
         await peer.say(commands.DefineOperationalModes(modes=replace(TSSC, version=3)))
-        await peer.expect(
-            (responses.Succeeded, responses.Failed),
-            lambda answer: answer.command == Command.DEFINE_OPERATIONAL_MODES,
-            what="an answer to DefineOperationalModes",
-        )
+        await peer.answer(Command.DEFINE_OPERATIONAL_MODES, "DefineOperationalModes")
 
 
 async def _version(case: Case, version: int) -> None:
@@ -317,11 +313,7 @@ async def answers_repeated_operational_modes(case: Case) -> None:
     """A publisher answers modes that are defined again, and a running subscription stays readable."""
     async with streaming(case) as (peer, subscription):
         await peer.say(commands.DefineOperationalModes(modes=TSSC))
-        await peer.find(
-            (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
-            lambda answer: answer.command == Command.DEFINE_OPERATIONAL_MODES,
-            what="an answer to the second DefineOperationalModes",
-        )
+        await peer.answer(Command.DEFINE_OPERATIONAL_MODES, "the second DefineOperationalModes")
         await goes_on(case, peer, subscription)
 
 

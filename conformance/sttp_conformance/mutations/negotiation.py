@@ -32,6 +32,11 @@ def _other_bits(change: Callable[[int], int]) -> Rewrite:
     )
 
 
+def _alone(bit: int, other: int) -> Rewrite:
+    """One bit is enough to mean two."""
+    return _other_bits(lambda bits: bits | other if bits & 1 << bit else bits)
+
+
 def _modes_answered_last(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """The answer to the modes comes behind what is said next."""
     kept = conversation.memory.pop("kept", None)
@@ -337,7 +342,7 @@ MUTANTS = (
             f"publisher_looks_at_bit_{bit}_alone",
             PUBLISHER,
             caught_by=(check,),
-            hears=_other_bits(lambda bits, bit=bit, other=other: bits | other if bits & 1 << bit else bits),
+            hears=_alone(bit, other),
         )
         for bit, other, check in (
             (30, 0x20, "cache_is_gzip_only_if_both_bits_are_set"),
@@ -362,5 +367,15 @@ MUTANTS = (
         PUBLISHER,
         caught_by=("gzip_streams_are_whole",),
         says=edited(Response.SUCCEEDED, lambda payload: payload[:-8], answering=Command.METADATA_REFRESH),
+    ),
+    *(
+        Mutant(
+            f"publisher_that_{who}_closes_without_a_word",
+            PUBLISHER,
+            caught_by=("publisher_refuses_modes_alike_in_both_directions[refuses_unknown_versions]",),
+            says=replaced(Response.FAILED, lambda frame: CLOSE, answering=_MODES),
+            only=direction,
+        )
+        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
     ),
 )

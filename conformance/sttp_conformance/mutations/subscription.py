@@ -79,6 +79,23 @@ def _ends_before_it_reads(frame: bytes, conversation: Conversation) -> tuple[Ite
     return (b"\x03", frame) if frame[0] == Command.SUBSCRIBE and conversation.heard > 1 else (frame,)
 
 
+def _no_cache_before_success(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    conversation.memory["ok"] = conversation.memory.get("ok", False) or frame[:2] == b"\x80\2"
+    return (frame,) if conversation.memory["ok"] or frame[0] != Response.UPDATE_SIGNAL_INDEX_CACHE else ()
+
+
+def _one_success(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    if frame[:2] != b"\x80\2":
+        return (frame,)
+    conversation.memory["count"] = conversation.memory.get("count", 0) + 1
+    return (frame,) if conversation.memory["count"] == 1 else (CLOSE,)
+
+
+def _no_subscribe_after_unsubscribe(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    conversation.memory["left"] = conversation.memory.get("left", False) or frame[0] == Command.UNSUBSCRIBE
+    return () if conversation.memory["left"] and frame[0] == Command.SUBSCRIBE else (frame,)
+
+
 def _reads(name: str, check: str, wrong: Rewrite, only: Direction | None = None) -> Mutant:
     return Mutant(f"publisher_{name}", PUBLISHER, caught_by=(check,), hears=wrong, only=only)
 
@@ -279,25 +296,8 @@ SUBSCRIBERS = (
         "tolerates_a_text_that_does_not_decode",
         replaced(0x80, lambda f: CLOSE if b"\xff" in f[6:] else f),
     ),
-    _hears(
-        "ignores_a_cache_before_success",
-        "takes_replies_in_any_order",
-        lambda frame, conversation: (
-            ()
-            if frame[0] == 0x83 and not conversation.memory.get("ok")
-            else conversation.memory.update(ok=conversation.memory.get("ok") or frame[:2] == b"\x80\2") or (frame,)
-        ),
-    ),
-    _hears(
-        "begins_anew_at_each_success",
-        "tolerates_a_repeated_reply_to_subscribe",
-        lambda frame, conversation: (
-            (frame,)
-            if frame[:2] != b"\x80\2"
-            or (not conversation.memory.setdefault("n", []) and not conversation.memory["n"].append(1))
-            else (CLOSE,)
-        ),
-    ),
+    _hears("ignores_a_cache_before_success", "takes_replies_in_any_order", _no_cache_before_success),
+    _hears("begins_anew_at_each_success", "tolerates_a_repeated_reply_to_subscribe", _one_success),
     _hears(
         "ends_at_processing_complete",
         "tolerates_start_time_and_processing_complete_at_any_time",
@@ -315,15 +315,7 @@ SUBSCRIBERS = (
         answers=lambda request, answer: {**answer, "events": []} if request == "events" else answer,
     ),
     _asked("says_why_it_unsubscribes", "unsubscribes_and_subscribes_again", replaced(3, lambda frame: frame + b"bye")),
-    _asked(
-        "waits_for_an_answer_to_unsubscribe",
-        "unsubscribes_and_subscribes_again",
-        lambda frame, conversation: (
-            ()
-            if frame[0] == Command.SUBSCRIBE and conversation.memory.get("left")
-            else conversation.memory.update(left=conversation.memory.get("left") or frame[0] == 3) or (frame,)
-        ),
-    ),
+    _asked("waits_for_an_answer_to_unsubscribe", "unsubscribes_and_subscribes_again", _no_subscribe_after_unsubscribe),
     *(
         Mutant(
             f"subscriber_that_{who}_{what}",

@@ -83,11 +83,7 @@ async def filters_by_every_standard_column(case: Case) -> None:
         await peer.begin()
         for column in _COLUMNS:
             await peer.say(commands.Subscribe(connection_string=where(f"{column} IS NULL OR {column} IS NOT NULL")))
-            answer = await peer.find(
-                (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
-                lambda each: each.command == Command.SUBSCRIBE,
-                what="an answer to Subscribe",
-            )
+            answer = await peer.answer(Command.SUBSCRIBE, "Subscribe")
             case.require(isinstance(answer, responses.Succeeded), f"a filter by {column} that is accepted", answer.text)
 
 
@@ -123,11 +119,7 @@ async def no_filter_selects_nothing(case: Case) -> None:
 
 
 async def _answered_with_nothing(case: Case, peer: ScriptedSubscriber) -> None:
-    await peer.find(
-        (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
-        lambda answer: answer.command == Command.SUBSCRIBE,
-        what="an answer to Subscribe",
-    )
+    await peer.answer(Command.SUBSCRIBE, "Subscribe")
     await peer.fence()
     for each in said(peer.recording, Role.PUBLISHER):
         if each[0] == Response.UPDATE_SIGNAL_INDEX_CACHE:
