@@ -92,7 +92,7 @@ async def subscriber_frames(case: Case) -> list[bytes]:
 
 def is_readable(text: str) -> bool:
     """Whether a text can be one that was written in the encoding in which it was read."""
-    return bool(text) and all((each.isprintable() and each.isascii()) or each.isspace() for each in text)
+    return all((each.isprintable() and each.isascii()) or each.isspace() for each in text)
 
 
 # --- streams

@@ -264,11 +264,11 @@ async def takes_a_command_of_32768_bytes(case: Case) -> None:
 @check(SUBSCRIBER)
 async def takes_a_response_of_a_mebibyte(case: Case) -> None:
     """A subscriber takes a signal index cache of more than a mebibyte, and data under its last index."""
-    signals = numbered(20_000)
+    signals = numbered(70_000)
     async with case.publisher() as peer:
         await peer.accept_modes()
         await peer.wait_for_subscribe()
-        await peer.offer(signals, compressed=False)
+        await peer.offer(signals)
         await cache_goes_on(case, peer, signals)
 
 

@@ -337,7 +337,7 @@ async def handles_commands_in_order(case: Case) -> None:
         case.require(replies == list(order), "replies in the order of the commands", [hex(each) for each in replies])
 
 
-@check(PUBLISHER, needs=("encoding:utf-16le",))
+@check(PUBLISHER, needs=("encoding:utf-16le",), topic="")
 async def each_connection_has_modes_of_its_own(case: Case) -> None:
     """A publisher serves each connection by its own modes, whatever others have defined before or meanwhile."""
     other = replace(COMPACT, version=1, encoding=TextEncoding.UTF_16LE)

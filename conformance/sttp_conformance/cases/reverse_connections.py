@@ -366,17 +366,26 @@ async def new_session_gets_nothing_before_it_asks(case: Case) -> None:
 
 @check(SUBSCRIBER, needs=("control:report",))
 async def old_caches_do_not_survive_the_connection(case: Case) -> None:
-    """A subscriber forgets signal index caches, base times and TSSC decoders when their connection ends."""
+    """A subscriber reads nothing on a new connection by a signal index cache of the one before."""
     async with case.publisher() as peer:
         await peer.serve()
-        for _ in range(2):
-            await cache_goes_on(case, peer)
+        await cache_goes_on(case, peer)
     async with case.publisher() as peer:
         await peer.accept_modes()
         await peer.wait_for_subscribe()
         await peer.say(*peer.data_packets(case.frame(0), tssc=False))
         await peer.offer()
-        await cache_goes_on(case, peer)  # TSSC begins with sequence 0 again
+        await cache_goes_on(case, peer)
+
+
+@check(SUBSCRIBER, needs=("control:report",))
+async def old_decoders_do_not_survive_the_connection(case: Case) -> None:
+    """A subscriber reads the TSSC of a new connection from its beginning, sequence 0."""
+    for _ in range(2):
+        async with case.publisher() as peer:
+            await peer.serve()
+            for _ in range(3):
+                await cache_goes_on(case, peer)
 
 
 # --- killed

@@ -125,7 +125,11 @@ MUTANTS = (
     Mutant(
         "subscriber_invents_measurements",
         SUBSCRIBER,
-        caught_by=("survives_malformed_responses", "reports_nothing_beyond_the_records_of_a_packet"),
+        caught_by=(
+            "takes_nothing_from_a_frame_with_a_wrong_inner_length",
+            "survives_a_response_shorter_than_its_header",
+            "reports_nothing_beyond_the_records_of_a_packet",
+        ),
         answers=_invents,
     ),
     Mutant(

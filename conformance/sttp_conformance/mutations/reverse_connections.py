@@ -125,7 +125,11 @@ MUTANTS = (
     Mutant(
         "subscriber_reports_twice_what_it_received",
         SUBSCRIBER,
-        caught_by=("second_publisher_leaves_the_first_alone", "old_caches_do_not_survive_the_connection"),
+        caught_by=(
+            "second_publisher_leaves_the_first_alone",
+            "old_caches_do_not_survive_the_connection",
+            "old_decoders_do_not_survive_the_connection",
+        ),
         answers=_doubled,
     ),
     *(

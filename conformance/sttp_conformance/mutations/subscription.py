@@ -315,6 +315,16 @@ SUBSCRIBERS = (
         answers=lambda request, answer: {**answer, "events": []} if request == "events" else answer,
     ),
     _asked("says_why_it_unsubscribes", "unsubscribes_and_subscribes_again", replaced(3, lambda frame: frame + b"bye")),
+    Mutant(
+        "subscriber_reports_what_was_under_way",
+        SUBSCRIBER,
+        caught_by=("ignores_data_after_unsubscribe",),
+        answers=lambda request, answer: (
+            {**answer, "measurements": [["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
+            if request == "report" and not answer["measurements"]
+            else answer
+        ),
+    ),
     _asked("waits_for_an_answer_to_unsubscribe", "unsubscribes_and_subscribes_again", _no_subscribe_after_unsubscribe),
     *(
         Mutant(

@@ -104,7 +104,7 @@ async def subscribers_get_their_own_signals(case: Case) -> None:
     one, two, *_ = await catalogue(case)
     async with (
         streaming(case, TSSC, str(one.signal_id)) as (first, subscribed),
-        streaming(case, COMPACT, str(two.signal_id)) as (second, also_subscribed),
+        streaming(case, TSSC, str(two.signal_id)) as (second, also_subscribed),
     ):
         time = case.clock.tick()
         await case.publish_rows([[str(row.signal_id), time, 1.5, 0] for row in (one, two)])
