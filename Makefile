@@ -19,13 +19,14 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop conformance properties coverage mutants soak firewall lint format types docs wheel clean
+.PHONY: help demo test interop conformance conformance-repeat properties coverage mutants soak firewall lint format types docs wheel clean
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
 	@echo "make test        all tests, against the built wheel"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make conformance our own implementation before the conformance suite, and mutants of it (minutes)"
+	@echo "make conformance-repeat  ten runs of that with all cores loaded: are the verdicts equal? (half an hour)"
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
@@ -51,6 +52,9 @@ interop: $(DONE)/extra-test $(DONE)/interop
 conformance: $(DONE)/wheel-installed
 	@$(BIN)/sttp conformance run conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove conformance/adapters/sttp-kit
+
+conformance-repeat: $(DONE)/wheel-installed
+	@$(BIN)/python conformance/repeat.py conformance/adapters/sttp-kit 10
 
 properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."

@@ -1,8 +1,9 @@
 """Run the suite again and again with all cores loaded, and see whether the verdicts are equal each time.
 
-    python conformance/repeat.py conformance/adapters/sttp-kit [RUNS [WORD ...]]
+python conformance/repeat.py conformance/adapters/sttp-kit [RUNS [WORD ...]]
 """
 
+# ruff: noqa: T201 - a program
 from __future__ import annotations
 
 import asyncio
