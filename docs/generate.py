@@ -1,4 +1,7 @@
-"""Write the parts of the reference that follow from the code: state table and its picture, tolerances, command line.
+"""Write the parts of the reference that follow from the code, or from what was measured.
+
+These are the state table and its picture, tolerances, the command line, what the kit for transports asks, and
+benchmarks with their plots.
 
 Each page has prose above a marker line, which people write; what stands below it is written here. The pages are
 kept in the repository, and `tests/test_docs.py` fails when one is out of date. Run: `python docs/generate.py`.
@@ -11,12 +14,14 @@ from enum import EnumType
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import benchmark_page
 import typer.main
 from state_diagram import state_diagram
 
 from sttp import cli
 from sttp.codes import Command, Response, Role, is_user_command, is_user_response
 from sttp.session.conversation import TOLERATED, TRANSITIONS, Kind, Phase, kind_name
+from sttp.testing.transport import CHECKS
 from sttp.tolerances import DEFAULT_TOLERANCES, TABLE, Departure, Peer
 
 MARKER = "<!-- docs/generate.py writes what follows -->\n"
@@ -79,6 +84,17 @@ def _peers(departure: Departure) -> str:
 def command_line() -> Iterator[str]:
     """Every command with its arguments and options."""
     yield from _command("sttp", typer.main.get_command(cli.app))
+
+
+def plugins() -> Iterator[str]:
+    """What the kit asks of a transport."""
+    yield from _table(
+        ("Test", "the promise", "excused by"),
+        (
+            (f"`test_{check.name}`", _text(check.promise), ", ".join(f"`{need}`" for need in check.needs))
+            for check in CHECKS
+        ),
+    )
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -151,6 +167,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "state-table.md": state_table,
     "tolerances.md": tolerances,
     "command-line.md": command_line,
+    "benchmarks.md": benchmark_page.page,
+    "plugins.md": plugins,
 }
 
 
@@ -169,3 +187,5 @@ if __name__ == "__main__":
     for each in PAGES:
         (REFERENCE / each).write_text(page(each), encoding="utf-8")
     DIAGRAM.write_text(diagram(), encoding="utf-8")
+    for name, picture in benchmark_page.plots().items():
+        (DIAGRAM.parent / name).write_text(picture, encoding="utf-8")

@@ -10,8 +10,10 @@ from sttp.errors import (
     PluginError,
     ProtocolError,
     RefusedError,
+    SecurityError,
     STTPError,
     TransportError,
+    TrustError,
     UsageError,
 )
 from sttp.measurement import Columns, Measurement, MeasurementBatch, Signal, SignalTable
@@ -50,6 +52,7 @@ __all__ = [
     "PublisherStatistics",
     "RefusedError",
     "STTPError",
+    "SecurityError",
     "Signal",
     "SignalTable",
     "StateFlags",
@@ -59,6 +62,7 @@ __all__ = [
     "SubscriptionOptions",
     "Tolerances",
     "TransportError",
+    "TrustError",
     "UsageError",
     "tolerances_for",
 ]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+import numpy as np
 
 from sttp.codes import ModeFlags, OperationalModes
-from sttp.errors import UsageError
+from sttp.errors import FilterError, UsageError
 from sttp.filter_expression import select, select_metadata
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
+from sttp.metadata.narrowing import only_signals
 from sttp.metadata.ownership import owned_as_asked, without_lone_rows
 from sttp.wire.fields import deflate
 from sttp.wire.signal_index_cache import check_keys
@@ -23,6 +29,12 @@ _USUAL: Final = OWNERSHIP | ModeFlags.COMPRESS_METADATA | ModeFlags.GZIP
 
 SMALL: Final = 1_000
 """Signals up to which what is sent about them is made on the spot; that takes a few milliseconds."""
+
+
+_MOST_SEEN: Final = 64
+"""Different rights whose part of the metadata is kept."""
+
+_log = logging.getLogger("sttp.publisher")
 
 
 class Catalogue:
@@ -39,6 +51,9 @@ class Catalogue:
         check_keys(metadata.signals.keys)
         self.metadata = metadata
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
+        self._selected: WeakValueDictionary[str, SignalTable] = WeakValueDictionary()
+        self._permitted: WeakValueDictionary[tuple[str, str], SignalTable] = WeakValueDictionary()
+        self._seen: dict[str, Catalogue] = {}
         self._making = asyncio.Lock()  # so that those who come together wait for one document
 
     def select(self, filter_expression: str) -> SignalTable:
@@ -47,7 +62,57 @@ class Catalogue:
         Raises:
             FilterError: the expression cannot be read, or names what is not there.
         """
-        return self.metadata.signals.select(select(filter_expression, self.metadata))
+        signals = self._selected.get(filter_expression)
+        if signals is None:
+            # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
+            signals = self.metadata.signals.select(select(filter_expression, self.metadata))
+            self._selected[filter_expression] = signals
+        return signals
+
+    def select_permitted(self, filter_expression: str, rights: str | None) -> tuple[SignalTable, tuple[UUID, ...]]:
+        """The signals that a Subscribe asks for and that the subscriber may see; and those that it may not.
+
+        Args:
+            filter_expression: what it asks for.
+            rights: see `seen_with`.
+
+        Raises:
+            FilterError: see `select`.
+        """
+        asked = self.select(filter_expression)
+        if rights is None:
+            return asked, ()
+        permitted = asked.route_to(self.seen_with(rights).metadata.signals) >= 0
+        if permitted.all():
+            return asked, ()
+        refused = tuple(signal.signal_id for signal in asked.select(np.flatnonzero(~permitted)))
+        signals = self._permitted.get((rights, filter_expression))
+        if signals is None:
+            signals = self._permitted[rights, filter_expression] = asked.select(np.flatnonzero(permitted))
+        return signals, refused
+
+    def seen_with(self, rights: str | None) -> Catalogue:
+        """The part that somebody may see: the signals, and the rows of metadata that speak of them.
+
+        Args:
+            rights: a filter expression for the signals; None for all. One that cannot be evaluated permits nothing, and
+                is an error in the log.
+        """
+        if rights is None:
+            return self
+        seen = self._seen.get(rights)
+        if seen is None:
+            try:
+                permitted = self.select(rights)
+            except FilterError as error:
+                _log.error("rights that cannot be evaluated permit nothing: %r: %s", rights, error.reason)
+                permitted = self.select("")
+            signal_ids = {signal.signal_id for signal in permitted}
+            seen = Catalogue(Metadata(only_signals(self.metadata.dataset, signal_ids)))
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen[rights] = seen
+        return seen
 
     async def prepare(self) -> None:
         """Make what nearly every subscriber asks for, where it takes long, so that the first one need not wait."""

@@ -25,6 +25,9 @@ E = TypeVar("E")
 READ_SIZE: Final = 256 * 1024
 """Bytes taken from the stream at once, if nothing else is said: all data packets in them become one batch."""
 
+FIRST_READ_SIZE: Final = 4096
+"""Bytes taken at first: a peer that never says anything costs no more."""
+
 WRITE_SIZE: Final = 64 * 1024
 """Bytes gathered before they are written; more is left to the source until the stream has taken these."""
 
@@ -37,6 +40,9 @@ a peer that asks and asks and does not read fills its own buffers, not our memor
 
 WRITE_TIMEOUT: Final = 30.0
 """Seconds that a peer may take for one piece before it counts as dead; that is 70 kbit/s."""
+
+REST_SIZE: Final = 4096
+"""Bytes read at once of what nobody will look at: a thousand strangers may be on their way out together."""
 
 LINGER: Final = 1.0
 """Seconds to wait, after our last byte, for the peer to end its side too: what we sent last is then not lost (3.4)."""
@@ -107,14 +113,14 @@ class Connection(Generic[E]):
     # --- receiving
 
     async def _read(self) -> None:
-        session, buffer = self.session, bytearray(self.read_size)
+        session, buffer = self.session, bytearray(min(FIRST_READ_SIZE, self.read_size))
         view = memoryview(buffer)
         while not session.ended:
             session.listen(now=monotonic())
             try:
                 count = await self.stream.receive_into(buffer)
             except TransportError as error:
-                session.lose(error, now=monotonic())
+                session.lose(error.with_traceback(None), now=monotonic())  # it would keep the buffer
             else:
                 self.tally.bytes_received += count
                 if count:
@@ -128,6 +134,9 @@ class Connection(Generic[E]):
                 session.listen(now=monotonic())
                 self.wake()
                 await self._room()
+            if len(buffer) < self.read_size and not session.ended:
+                buffer = bytearray(self.read_size)
+                view = memoryview(buffer)
 
     async def _room(self) -> None:
         """Give others their turn, and wait until the peer has taken most of what was said to it."""
@@ -203,7 +212,7 @@ class Connection(Generic[E]):
             await self.stream.send_eof()
             async with asyncio.timeout(LINGER):
                 await reading
-                rest = bytearray(READ_SIZE)
+                rest = bytearray(REST_SIZE)
                 while await self.stream.receive_into(rest):
                     pass
 

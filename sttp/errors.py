@@ -4,6 +4,7 @@
 STTPError
 ├── UsageError              ours: the caller asked for something that cannot be; nothing was sent
 │   ├── EndpointError       a URL that cannot be understood, or a scheme that nobody provides
+│   ├── SecurityError       certificates, keys or a trust configuration of our own that cannot be used
 │   └── ClosedError         the session, connection, publisher or subscriber has already ended
 ├── ProtocolError           the peer's: it broke the rules and costs itself its connection
 │   ├── FrameError          a frame that cannot be: too long, or with a header that lies
@@ -12,6 +13,7 @@ STTPError
 │   └── LimitError          a length, count, depth or inflated size beyond a named limit
 ├── RefusedError            the peer's decision: it answered Failed, or refused the connection
 ├── TransportError          the world's: unreachable, reset, address in use
+│   ├── TrustError          the other end is not trusted, or does not trust us
 │   └── SilenceError        the peer said nothing for too long
 ├── OverrunError            a consumer too slow for a queue whose policy is to disconnect
 ├── MetadataError           a metadata document that cannot be read
@@ -38,9 +40,11 @@ __all__ = [
     "ProtocolError",
     "RefusedError",
     "STTPError",
+    "SecurityError",
     "SequenceError",
     "SilenceError",
     "TransportError",
+    "TrustError",
     "UsageError",
 ]
 
@@ -55,6 +59,10 @@ class UsageError(STTPError, ValueError):
 
 class EndpointError(UsageError):
     """A URL that cannot be understood, or whose scheme, layer or connectivity model nobody provides."""
+
+
+class SecurityError(UsageError):
+    """Certificates, keys or a trust configuration of our own that cannot be used. The text says what to do."""
 
 
 class ClosedError(UsageError):
@@ -115,6 +123,20 @@ class RefusedError(STTPError):
 
 class TransportError(STTPError):
     """The world failed: name not found, refused, unreachable, reset, address in use."""
+
+
+class TrustError(TransportError):
+    """The other end is not one that is trusted here, or it does not trust us. Nothing of STTP was exchanged.
+
+    Attributes:
+        reason: what was found, in a sentence.
+        code: stable code of the reason, one of `sttp.security.Reason`.
+    """
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        self.reason = reason
+        self.code = code
+        super().__init__(f"{reason} [{code}]")
 
 
 class SilenceError(TransportError):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from time import monotonic
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sttp.catalogue import SMALL, Catalogue
 from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
-from sttp.measurement import MeasurementBatch, SignalTable
+from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
+from sttp.measurement import Columns, SignalTable
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
+from sttp.security import Audited, audit
 from sttp.session.config import PublisherConfig
 from sttp.session.conversation import Phase
 from sttp.session.events import (
@@ -47,9 +47,6 @@ READ_SIZE: Final = 4096
 """Bytes of commands taken from the stream at once. They are few and short; 4096 bytes full of the shortest are some
 50 ms of work, in which nobody else is served."""
 
-BATCH_SIZE: Final = 16_384
-"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
-
 
 class Feed:
     """One subscriber: its session, its queue, and the way of the publisher's signals into its own.
@@ -60,9 +57,12 @@ class Feed:
         config: for the session.
         queue_limit: most measurements that wait for this subscriber.
         overflow: what happens to more.
+        fan_out: what it shares with the other subscribers.
         tally: where to count.
         events: where the rest goes that an application might want to know.
         changed: called when the subscription begins or ends.
+        proved: called when the peer has proved to be a subscriber, by modes that were accepted.
+        rights: what the subscriber may see; called whenever that matters. See `Catalogue.seen_with`.
     """
 
     def __init__(
@@ -73,10 +73,18 @@ class Feed:
         config: PublisherConfig,
         queue_limit: int,
         overflow: Overflow,
+        fan_out: FanOut,
         tally: Tally,
         events: PeerEvents[PublisherEvent],
         changed: Callable[[], None],
+        rights: Callable[[], str | None] = lambda: None,
+        proved: Callable[[Feed], None] = lambda feed: None,
     ) -> None:
+        self._proved = proved
+        self._rights = rights
+        self._last_rights = rights()
+        # what may be seen, where it may be less than the cache in force holds: rights are cut before caches are
+        self._visible: SignalTable | None = None
         self._link = link
         self._catalogue = catalogue
         self._tally = tally
@@ -85,17 +93,17 @@ class Feed:
         self._changed = changed
         self._subscriber_id = uuid4()
         self._session = PublisherSession(config, now=monotonic())
-        self._queue = BatchQueue(queue_limit, overflow, count=self._count)
+        self._member = Member(fan_out, self._session)
+        self._queue: BatchQueue[Part] = BatchQueue(queue_limit, overflow, count=self._member.count)
+        self._sent = -1  # number of the last part
         self._connection: Connection[PublisherEvent] = Connection(
             link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
         )
         # signals are selected in other threads, for one subscription or handover at a time
         self._selecting = asyncio.Lock()
         self._outdated = asyncio.Event()
-        self._routes: dict[int, _Route] = {}
         self._offered = SignalTable.of(())
-        # what is left of a batch that is too large to be encoded at one go
-        self._rest: MeasurementBatch | None = None
+        self._refused: tuple[UUID, ...] = ()
 
     @property
     def peer(self) -> str:
@@ -115,6 +123,7 @@ class Feed:
                 return await self._connection.run()
             finally:
                 following.cancel()
+                self._member.leave()
                 self._queue.close()
                 self._queue.clear()
 
@@ -128,6 +137,11 @@ class Feed:
         self._session.refuse_connection(reason)
         self._connection.wake()
 
+    def turn_away(self, error: STTPError) -> None:
+        """Cut the stream at once; `run` returns the reason."""
+        self._session.lose(error, now=monotonic())
+        self._link.stream.abort()
+
     def follow(self) -> None:
         """Tell the subscriber that the catalogue has changed; its subscription is then handed over to what it selects.
 
@@ -138,6 +152,23 @@ class Feed:
         self._session.send_configuration_changed()
         self._connection.wake()
         self._outdated.set()
+
+    def follow_rights(self) -> None:
+        """Cut what the subscriber may no longer see, and hand its subscription over, if its rights have changed."""
+        if self._rights() != self._last_rights:
+            self._last_rights = self._rights()
+            _log.info("%s: its rights have changed", self.peer)
+            stream = self._link.stream
+            audit(Audited.RIGHTS, peer=stream.peer, identity=stream.identity, rights=self._last_rights)
+            self.follow()
+
+    def index_of(self, signal_id: UUID) -> int | None:
+        """Where a signal stands in the subscriber's cache, if it is subscribed to and may be seen."""
+        signals = self._session.signals
+        index = None if signals is None else signals.index_of.get(signal_id)
+        if index is None or self._visible is None:
+            return index
+        return index if signal_id in self._visible.index_of else None
 
     @property
     def session(self) -> PublisherSession:
@@ -155,54 +186,63 @@ class Feed:
         """Measurements that this subscriber has lost because it was too slow."""
         return self._queue.dropped
 
-    async def publish(self, batch: MeasurementBatch) -> None:
-        """Queue a batch for this subscriber, by the overflow policy; while nothing is subscribed it goes nowhere."""
+    def offer(self, parts: Sequence[Part]) -> bool:
+        """Queue measurements for this subscriber, by the overflow policy; while nothing is subscribed they go nowhere.
+
+        Returns:
+            False when the queue is full and whoever publishes has to wait: see `put`.
+        """
+        if not self.active:
+            return True
         try:
-            while self.active and not self._queue.offer(batch):
-                await self._queue.room()
+            is_queued = self._queue.offer(*parts)
         except OverrunError as error:
             self._session.lose(error, now=monotonic())
             # what is under way would hold the connection up for as long as the subscriber takes nothing
             self._link.stream.abort()
+            is_queued = True
         self._connection.wake()
+        return is_queued
+
+    async def put(self, parts: Sequence[Part]) -> None:
+        """Queue measurements, and wait until there is room."""
+        while not self.offer(parts):
+            await self._queue.room()
 
     async def drained(self) -> None:
         """Wait until everything queued has been taken by the stream, or the subscriber is gone."""
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        signals = self._session.signals
-        if signals is None:
+        part = self._take() if self.active else None
+        if part is None:
             return False
-        batch, self._rest = self._rest or self._queue.take(), None
-        if batch is None:
-            return False
-        if len(batch) > BATCH_SIZE:
-            self._rest = replace(batch, columns=batch.columns.select(slice(BATCH_SIZE, None)))
-        columns = batch.columns.select(slice(BATCH_SIZE))
-        index = self._route(batch.signals, signals).take(columns.signal_index)
-        wanted = index >= 0
-        columns = columns._replace(signal_index=index)
-        if not wanted.all():
-            columns = columns.select(wanted)
-        self._tally.measurements += len(columns.signal_index)
-        self._session.send_measurements(columns)
+        measurements, self._sent = self._member.send(part.number, lambda: self._run(part))
+        self._tally.measurements += measurements
         return True
 
-    def _count(self, batch: MeasurementBatch) -> int:
-        signals = self._session.signals
-        if signals is None:
-            return 0
-        return int(np.count_nonzero(self._route(batch.signals, signals).take(batch.signal_index) >= 0))
+    def _take(self) -> Part | None:
+        """The oldest part that has not been sent along with one before."""
+        while (part := self._queue.take()) is not None and part.number <= self._sent:
+            pass
+        return part
 
-    def _route(self, ours: SignalTable, theirs: SignalTable) -> NDArray[np.int32]:
-        """Look up, or work out once, where the signals of a batch stand in the subscriber's cache."""
-        route = self._routes.get(id(ours))
-        if route is None or route.ours is not ours or route.theirs is not theirs:
-            if len(self._routes) >= _MOST_ROUTES:
-                self._routes.clear()
-            route = self._routes[id(ours)] = _Route(ours, theirs)
-        return route.indexes
+    def _run(self, first: Part) -> Run:
+        """A part with those that wait behind it, if they fit: one that is full costs less than many that are not."""
+        parts, size = [first], len(first)
+        signals = first.batch.signals
+        while (
+            (part := self._queue.peek()) is not None
+            and part.batch.signals is signals
+            and part.number == parts[-1].number + 1
+            and (size := size + len(part)) <= PART_SIZE
+        ):
+            self._queue.take()
+            parts.append(part)
+        columns = (
+            first.batch.columns if len(parts) == 1 else Columns.concatenate([part.batch.columns for part in parts])
+        )
+        return Run(first.number, parts[-1].number, signals, columns)
 
     # --- events
 
@@ -215,6 +255,7 @@ class Feed:
         match event:
             case ModesDefined():
                 _log.info("%s: connected, version %d", self.peer, event.modes.version)
+                self._proved(self)
             case MetadataRequested():
                 await self._send_metadata(event.filter_expression)
             case SubscribeRequested():
@@ -226,7 +267,6 @@ class Feed:
                 self._changed()
             case Unsubscribed():
                 self._queue.clear()
-                self._rest = None
                 self._changed()
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)
@@ -236,7 +276,7 @@ class Feed:
     async def _send_metadata(self, filter_expression: str) -> None:
         modes = self._session.modes or OperationalModes()
         try:
-            document = await self._catalogue().document(filter_expression, modes)
+            document = await (await self._seen()).document(filter_expression, modes)
         except FilterError as error:
             self._session.refuse_metadata(str(error))
         else:
@@ -249,26 +289,31 @@ class Feed:
             return
         async with self._selecting:
             try:
-                signals = await self._select(options.filter_expression)
-                cache, image = await self._write_cache(signals)
+                signals, refused = await self._select(options.filter_expression)
+                cache, image = await self._write_cache(signals, refused)
             except FilterError as error:
                 self._refuse_subscription(str(error))
             else:
-                _log.info("%s: subscribed to %d signals", self.peer, len(signals))
+                also = f", and may not have {len(refused)}" if refused else ""
+                _log.info("%s: subscribed to %d signals%s", self.peer, len(signals), also)
                 self._filter_expression = options.filter_expression
-                self._offered = signals
+                self._offered, self._refused = signals, refused
                 self._session.accept_subscription(cache, image=image)
 
-    async def _select(self, filter_expression: str) -> SignalTable:
+    async def _select(self, filter_expression: str) -> tuple[SignalTable, tuple[UUID, ...]]:
         while True:
-            catalogue = self._catalogue()
+            catalogue, rights = self._catalogue(), self._rights()
             # a few words can take seconds, in which the others must be served
-            signals = await asyncio.to_thread(catalogue.select, filter_expression)
-            if catalogue is self._catalogue():  # and has not changed meanwhile
-                return signals
+            selected = await asyncio.to_thread(catalogue.select_permitted, filter_expression, rights)
+            if catalogue is self._catalogue() and rights == self._rights():  # and has not changed meanwhile
+                return selected
 
-    async def _write_cache(self, signals: SignalTable) -> tuple[SignalIndexCache, bytes]:
-        cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals)
+    async def _seen(self) -> Catalogue:
+        catalogue, rights = self._catalogue(), self._rights()
+        return catalogue if rights is None else await asyncio.to_thread(catalogue.seen_with, rights)
+
+    async def _write_cache(self, signals: SignalTable, refused: tuple[UUID, ...]) -> tuple[SignalIndexCache, bytes]:
+        cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals, unauthorised=refused)
         modes = self._session.modes or OperationalModes()
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
@@ -284,19 +329,20 @@ class Feed:
         while True:
             await self._outdated.wait()
             self._outdated.clear()
+            await self._cut()
             async with self._selecting:
                 if self._subscribed:
                     await self._hand_over()
 
     async def _hand_over(self) -> None:
         """Hand the subscription over to what it selects from the catalogue as it is now."""
-        signals = await self._reselect()
-        if signals == self._offered:
+        signals, refused = await self._reselect()
+        if signals == self._offered and refused == self._refused:
             return
-        cache, image = await self._write_cache(signals)
+        cache, image = await self._write_cache(signals, refused)
         if self._subscribed:
             _log.info("%s: handed over to %d signals", self.peer, len(signals))
-            self._offered = signals
+            self._offered, self._refused = signals, refused
             self._session.change_signals(cache, image=image)
             self._connection.wake()
 
@@ -304,27 +350,19 @@ class Feed:
     def _subscribed(self) -> bool:
         return not self._session.ended and self._session.phase in (Phase.OFFERED, Phase.STREAMING)
 
-    async def _reselect(self) -> SignalTable:
+    async def _cut(self) -> None:
+        """Send nothing more that may not be seen, without waiting until the subscriber has confirmed another cache."""
+        visible = None if self._rights() is None else (await self._seen()).metadata.signals
+        if visible is not self._visible:
+            self._visible = visible
+            self._member.restrict(visible)
+
+    async def _reselect(self) -> tuple[SignalTable, tuple[UUID, ...]]:
         try:
             return await self._select(self._filter_expression)
         except FilterError as error:
             # it names something that is gone: what it had keeps coming, as far as it is still there
             _log.warning("%s: its subscription cannot be followed: %s", self.peer, error)
-            ours = self._catalogue().metadata.signals
+            ours = (await self._seen()).metadata.signals
             there = self._offered.route_to(ours)
-            return ours.select(there[there >= 0].astype(np.intp))
-
-
-class _Route:
-    """From the signal indexes of one table to those of another, and a hold on both tables."""
-
-    __slots__ = ("indexes", "ours", "theirs")
-
-    def __init__(self, ours: SignalTable, theirs: SignalTable) -> None:
-        self.ours = ours
-        self.theirs = theirs
-        self.indexes = ours.route_to(theirs)
-
-
-_MOST_ROUTES: Final = 16
-"""A publisher has one table, or a few; more are not kept."""
+            return ours.select(there[there >= 0].astype(np.intp)), ()

@@ -66,7 +66,7 @@ class Intake:
         options: SubscriptionOptions | None,
         with_metadata: bool,
         config: SubscriberConfig,
-        queue: BatchQueue,
+        queue: BatchQueue[MeasurementBatch],
         events: PeerEvents[SubscriberEvent],
         tally: Tally,
         proved: Callable[[Intake], None] = lambda intake: None,
@@ -96,6 +96,11 @@ class Intake:
         )
         #: why the publisher refused the subscription, if it did
         self.refused: RefusedError | None = None
+
+    @property
+    def link(self) -> Link:
+        """Where the publisher is."""
+        return self._link
 
     @property
     def peer(self) -> str:

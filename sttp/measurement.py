@@ -54,7 +54,7 @@ class SignalTable:
         tags: point tags by signal index, or nothing when not known.
     """
 
-    __slots__ = ("__dict__", "ids", "keys", "tags")
+    __slots__ = ("__dict__", "__weakref__", "ids", "keys", "tags")
 
     def __init__(self, ids: NDArray[np.uint8], keys: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
         if ids.ndim != 2 or ids.shape[1] != 16 or ids.dtype != np.uint8:

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
-from sttp.errors import ClosedError, EndpointError, STTPError, UsageError
+from sttp.errors import ClosedError, EndpointError, STTPError, TrustError, UsageError
+from sttp.fan_out import PART_SIZE, FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import Overflow
+from sttp.security import (
+    DEFAULT_ADMISSION,
+    Admission,
+    AdmissionPolicy,
+    Audited,
+    Guest,
+    Security,
+    audit,
+    changes,
+    rights_of,
+    source_of,
+)
 from sttp.session.config import PublisherConfig
 from sttp.session.events import PublisherEvent
 from sttp.statistics import PublisherStatistics, Tally
-from sttp.transport.endpoint import open_links, parse_endpoint
+from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
+from sttp.transport.plugins import Plugins
 
 __all__ = ["Publisher"]
 
@@ -37,10 +53,15 @@ QUEUE_LIMIT: Final = 1_000_000
 MAX_CONNECTIONS: Final = 1_000
 """Subscribers that may be connected at once; cppapi and pyapi have no limit."""
 
+_TOO_MANY: Final = "Connection refused: too many connections."
+
 _WANTED_NOTHING: Final = "it subscribed to nothing and asked for nothing; perhaps it has a publisher already"
 
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that subscribers have, when the publisher leaves, to take what was under way."""
+
+_LEAST: Final = 64
+"""What a batch counts for, at least, until the others have their turn: publishing it costs as much."""
 
 
 class Publisher:
@@ -56,12 +77,17 @@ class Publisher:
         metadata: what there is to publish.
         overflow: what happens to measurements for a subscriber that is too slow.
         queue_limit: most measurements that wait for one subscriber.
-        max_connections: most subscribers at once; further ones are refused.
+        max_connections: most subscribers at once; further ones are refused. A connection counts from its first command
+            on, so that strangers who connect and are silent keep no subscriber out.
+        admission: how many such strangers there may be, and how often they may come.
         redial: how a dialing endpoint tries again.
+        security: the security folder, or what was made of it, for endpoints with TLS; without it, the default folder.
+        plugins: what URLs may name; without it, what is installed.
         config: limits and timeouts of the sessions.
 
     Raises:
         EndpointError: a URL cannot be understood.
+        SecurityError: an endpoint needs a security folder, and there is none that can be used.
         UsageError: no URL, or metadata with a measurement key that cannot be sent.
     """
 
@@ -72,26 +98,38 @@ class Publisher:
         overflow: Overflow = Overflow.DROP_OLDEST,
         queue_limit: int = QUEUE_LIMIT,
         max_connections: int = MAX_CONNECTIONS,
+        admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
+        security: Security | str | os.PathLike[str] | None = None,
+        plugins: Plugins | None = None,
         config: PublisherConfig = _CONFIG,
     ) -> None:
         if not urls:
             raise UsageError("a publisher needs at least one endpoint")
-        self._endpoints = [parse_endpoint(url) for url in urls]
+        self._endpoints = [parse_endpoint(url, plugins=plugins) for url in urls]
+        self._security = security_for(self._endpoints, security, plugins=plugins)
         self._catalogue = Catalogue(metadata)
         self._overflow = overflow
         self._queue_limit = queue_limit
         self._max_connections = max_connections
         self._redial = redial
+        self._plugins = plugins
         self._config = config
         self._tasks = asyncio.TaskGroup()
         self._preparing: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
+        self._strangers: dict[Feed, Guest | None] = {}  # and those that were strangers, until they leave
+        self._admission = Admission(admission)
         self._events: PeerEvents[PublisherEvent] = PeerEvents()
         self._subscribed = asyncio.Event()
         self._error: STTPError | None = None
         self._tally = Tally()
+        self._fan_out = FanOut()
+        # measurements published since the others had their turn, and how many may be
+        self._hurry = 0
+        self._patience = min(PART_SIZE, queue_limit // 2)
         self._listening: tuple[str, ...] = ()
         self._closing = False
 
@@ -104,7 +142,9 @@ class Publisher:
         listening = []
         try:
             for endpoint in self._endpoints:
-                links = await open_links(endpoint, Role.PUBLISHER, policy=self._redial)
+                links = await open_links(
+                    endpoint, Role.PUBLISHER, policy=self._redial, plugins=self._plugins, security=self._security
+                )
                 self._links.append(links)
                 if links.bound is not None:
                     listening.append(endpoint.at(links.bound))
@@ -116,18 +156,21 @@ class Publisher:
         for links in self._links:
             self._tasks.create_task(self._serve(links))
         self._prepare()
+        if self._security is not None:
+            self._following = self._tasks.create_task(self._follow_rights(self._security))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
-        if self._preparing is not None:
-            self._preparing.cancel()
+        for task in (self._preparing, self._following):
+            if task is not None:
+                task.cancel()
         self._update()
         await self._close_links()
         self._events.close()
-        for feed in self._feeds:
+        for feed in (*self._feeds, *self._strangers):
             feed.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
@@ -162,6 +205,7 @@ class Publisher:
             dropped=tally.dropped + sum(feed.dropped for feed in self._feeds),
             bytes_sent=tally.bytes_sent,
             bytes_received=tally.bytes_received,
+            turned_away=self._admission.turned_away.total(),
         )
 
     # --- measurements
@@ -183,10 +227,16 @@ class Publisher:
         self._check()
         if len(batch) and not 0 <= int(batch.signal_index.min()) <= int(batch.signal_index.max()) < len(batch.signals):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
-        for feed in tuple(self._feeds):
-            if feed.active:
-                await feed.publish(batch)
-        await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
+        feeds = [feed for feed in self._feeds if feed.active]
+        if feeds:
+            parts = self._fan_out.parts(batch)
+            for feed in feeds:
+                if not feed.offer(parts):
+                    await feed.put(parts)
+        self._hurry += max(len(batch), _LEAST)
+        if self._hurry >= self._patience:
+            self._hurry = 0
+            await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
@@ -242,8 +292,7 @@ class Publisher:
             UsageError: the peers are configured not to get any; see `core_responses_only` in `sttp.tolerances`.
         """
         for feed in self._ready():
-            signals = feed.session.signals
-            index = None if signals is None else signals.index_of.get(signal_id)
+            index = feed.index_of(signal_id)
             if index is not None:
                 feed.session.send_buffer_block(index, payload)
                 feed.wake()
@@ -294,15 +343,20 @@ class Publisher:
     async def _serve(self, links: Links) -> None:
         try:
             async for link in links:
-                self._tasks.create_task(self._serve_link(link))
+                self._tasks.create_task(self._serve_link(link, dialed=links.bound is None))
         except EndpointError as error:
             _log.error("%s", error)
             self._error = error
             self._subscribed.set()
 
-    async def _serve_link(self, link: Link) -> None:
+    async def _serve_link(self, link: Link, *, dialed: bool) -> None:
         async with link:
             if self._closing:
+                return
+            try:
+                guest = None if dialed else self._let_in(link)
+            except TrustError as error:
+                self._turn_away(link, error)
                 return
             feed = Feed(
                 link,
@@ -310,27 +364,88 @@ class Publisher:
                 config=self._config,
                 queue_limit=self._queue_limit,
                 overflow=self._overflow,
+                fan_out=self._fan_out,
                 tally=self._tally,
                 events=self._events,
                 changed=self._update,
+                rights=lambda: self._rights_of(link),
+                proved=lambda feed: self._admit(feed, link, dialed=dialed),
             )
+            self._strangers[feed] = guest
             if len(self._feeds) >= self._max_connections:
-                # it is no longer there when the peer has read why, so it counts for nothing now
-                feed.refuse("Connection refused: too many connections.")
-            else:
-                self._feeds.add(feed)
+                feed.refuse(_TOO_MANY)
+            elif guest is None:
+                self._feeds.add(feed)  # whom we dialed we know
             self._tally.connections += 1
+            begin = monotonic()
             try:
-                error = await feed.run()
+                ended = await feed.run()
             except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
                 _log.exception("%s: internal error", feed.peer)
             else:
-                reason = error or (None if link.useful else _WANTED_NOTHING)
+                reason = ended or (None if link.useful else _WANTED_NOTHING)
+                self._audit(
+                    Audited.ENDED,
+                    link,
+                    dialed=dialed,
+                    code=ended.code if isinstance(ended, TrustError) else None,
+                    reason=str(reason) if reason else None,
+                    seconds=round(monotonic() - begin, 3),
+                )
                 _log.info("%s: disconnected%s", feed.peer, f": {reason}" if reason else "")
             finally:
                 self._feeds.discard(feed)
+                del self._strangers[feed]
+                if guest is not None:
+                    guest.left(now=monotonic())
                 self._tally.dropped += feed.dropped
                 self._update()
+
+    def _let_in(self, link: Link) -> Guest:
+        """Let somebody in who dialed us; it is pending until it has defined its modes."""
+        stream = link.stream
+        # who has been authenticated answers for itself, wherever it comes from
+        source = source_of(stream.peer) if stream.identity is None else stream.identity.name
+
+        def crowd_out(error: TrustError) -> None:
+            for feed, each in self._strangers.items():
+                if each is guest:
+                    feed.turn_away(error)
+                    break
+            self._turn_away(link, error)
+
+        guest = self._admission.enter(source, crowd_out, now=monotonic())
+        return guest
+
+    def _turn_away(self, link: Link, error: TrustError) -> None:
+        link.stream.abort()
+        self._audit(Audited.REFUSED, link, dialed=False, code=error.code, reason=error.reason)
+        if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
+            _log.warning("%s", line)
+
+    def _audit(self, what: Audited, link: Link, *, dialed: bool, **details: str | float | None) -> None:
+        direction = "dialed" if dialed else "accepted"
+        stream = link.stream
+        audit(what, peer=stream.peer, identity=stream.identity, role="publisher", direction=direction, **details)
+
+    def _admit(self, feed: Feed, link: Link, *, dialed: bool) -> None:
+        """Give a place to a peer that has proved to be a subscriber; strangers take none."""
+        self._audit(Audited.CONNECTED, link, dialed=dialed, rights=self._rights_of(link))
+        guest = self._strangers.get(feed)
+        if guest is not None:
+            guest.proved()
+            if len(self._feeds) >= self._max_connections:
+                feed.refuse(_TOO_MANY)
+            else:
+                self._feeds.add(feed)
+
+    def _rights_of(self, link: Link) -> str | None:
+        return None if self._security is None else rights_of(self._security.trust, link.stream.identity)
+
+    async def _follow_rights(self, security: Security) -> None:
+        async for _ in changes(security):
+            for feed in tuple(self._feeds):
+                feed.follow_rights()
 
     def _update(self) -> None:
         if any(feed.active for feed in self._feeds) or self._error or self._closing:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from sttp.errors import OverrunError, STTPError
-from sttp.measurement import MeasurementBatch
 
 __all__ = ["BatchQueue", "Overflow"]
+
+B = TypeVar("B", bound=Sized)
 
 
 class Overflow(StrEnum):
@@ -24,20 +26,20 @@ class Overflow(StrEnum):
     """The connection ends, what was waiting is lost, and all begins anew: for those who prefer one gap to many."""
 
 
-class BatchQueue:
-    """Batches between one producer and one consumer, bounded by the number of measurements in them.
+class BatchQueue(Generic[B]):
+    """Batches, or parts of them, between one producer and one consumer, bounded by the number of measurements in them.
 
     Args:
-        limit: most measurements. A single batch may have more when the queue is empty.
+        limit: most measurements. What is put in at one go may be more when the queue is empty.
         overflow: what to do when it is full.
         count: how many of a batch's measurements the consumer would have got; what is dropped is counted by it.
     """
 
-    def __init__(self, limit: int, overflow: Overflow, *, count: Callable[[MeasurementBatch], int] = len) -> None:
+    def __init__(self, limit: int, overflow: Overflow, *, count: Callable[[B], int] = len) -> None:
         self._limit = limit
         self._overflow = overflow
         self._count = count
-        self._batches: deque[MeasurementBatch] = deque()
+        self._batches: deque[B] = deque()
         self._size = 0
         self._room = asyncio.Event()
         self._filled = asyncio.Event()
@@ -45,30 +47,35 @@ class BatchQueue:
         self._error: STTPError | None = None
         self.dropped = 0
 
-    def offer(self, batch: MeasurementBatch) -> bool:
-        """Put a batch in, without waiting. One that is empty is swallowed: any number of them would not fill the queue.
+    def offer(self, *batches: B) -> bool:
+        """Put in one batch, or several that stay together, without waiting.
+
+        Those that are empty are swallowed: any number of them would not fill the queue.
 
         Returns:
-            False when the queue is full and its policy is to wait. The batch was not taken.
+            False when the queue is full and its policy is to wait. Nothing was taken.
 
         Raises:
             OverrunError: the queue is full and its policy is to disconnect.
         """
-        if self._closed or not len(batch):
+        size = sum(map(len, batches))
+        if self._closed or not size:
             return True
-        if self._size and self._size + len(batch) > self._limit:
+        if self._size and self._size + size > self._limit:
             match self._overflow:
                 case Overflow.WAIT:
                     return False
                 case Overflow.DISCONNECT:
                     raise OverrunError(f"more than {self._limit} measurements are waiting to be taken")
                 case Overflow.DROP_OLDEST:
-                    while self._size and self._size + len(batch) > self._limit:
+                    while self._size and self._size + size > self._limit:
                         self.dropped += self._count(self._pop())
-        self._append(batch)
+        for batch in batches:
+            if len(batch):
+                self._append(batch)
         return True
 
-    async def put(self, batch: MeasurementBatch) -> None:
+    async def put(self, batch: B) -> None:
         """Put a batch in, and wait for room if that is the policy. A closed queue swallows it.
 
         Raises:
@@ -77,7 +84,7 @@ class BatchQueue:
         while not self.offer(batch):
             await self.room()
 
-    def force(self, batch: MeasurementBatch) -> None:
+    def force(self, batch: B) -> None:
         """Put a batch in, whatever the limit."""
         if not self._closed and len(batch):
             self._append(batch)
@@ -91,11 +98,15 @@ class BatchQueue:
         """Let those who wait for room look whether they still have to."""
         self._room.set()
 
-    def take(self) -> MeasurementBatch | None:
+    def take(self) -> B | None:
         """The oldest batch, or None when there is none now."""
         return self._pop() if self._batches else None
 
-    async def get(self) -> MeasurementBatch | None:
+    def peek(self) -> B | None:
+        """The oldest batch, which stays; None when there is none now."""
+        return self._batches[0] if self._batches else None
+
+    async def get(self) -> B | None:
         """The oldest batch, as soon as there is one; None when the queue was closed and is empty.
 
         Raises:
@@ -129,12 +140,12 @@ class BatchQueue:
         self._size = 0
         self._room.set()
 
-    def _append(self, batch: MeasurementBatch) -> None:
+    def _append(self, batch: B) -> None:
         self._batches.append(batch)
         self._size += len(batch)
         self._filled.set()
 
-    def _pop(self) -> MeasurementBatch:
+    def _pop(self) -> B:
         batch = self._batches.popleft()
         self._size -= len(batch)
         self._room.set()

@@ -33,6 +33,8 @@ class PublisherStatistics:
         dropped: measurements that a full queue lost, by its policy.
         bytes_sent: taken by the streams.
         bytes_received: from the streams.
+        turned_away: connections that were cut before they proved to be subscribers: too many or too often from one
+            source, or crowded out by newer ones.
     """
 
     connections: int
@@ -42,6 +44,7 @@ class PublisherStatistics:
     dropped: int
     bytes_sent: int
     bytes_received: int
+    turned_away: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class SubscriberStatistics:
         dropped: measurements that were lost, in those packets or in a full queue.
         bytes_received: from the streams, everything included.
         bytes_sent: taken by the streams.
+        turned_away: connections that were cut because there were too many from one source, or too often.
     """
 
     connections: int
@@ -69,6 +73,7 @@ class SubscriberStatistics:
     dropped: int
     bytes_received: int
     bytes_sent: int
+    turned_away: int = 0
 
     @property
     def bytes_per_measurement(self) -> float:

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
 from sttp.codes import ModeFlags, Role
-from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, UsageError
+from sttp.errors import ClosedError, EndpointError, RefusedError, STTPError, TrustError, UsageError
 from sttp.intake import Intake
 from sttp.measurement import MeasurementBatch
 from sttp.metadata import Metadata
 from sttp.peer_events import PeerEvent, PeerEvents
 from sttp.queues import BatchQueue, Overflow
+from sttp.security import (
+    DEFAULT_ADMISSION,
+    Admission,
+    AdmissionPolicy,
+    Audited,
+    Guest,
+    Reason,
+    Security,
+    audit,
+    changes,
+    may_publish,
+    source_of,
+)
 from sttp.session.config import SubscriberConfig
 from sttp.session.events import SubscriberEvent
 from sttp.statistics import SubscriberStatistics, Tally
-from sttp.transport.endpoint import open_links, parse_endpoint
+from sttp.transport.endpoint import open_links, parse_endpoint, security_for
 from sttp.transport.links import Link, Links, RedialPolicy
+from sttp.transport.plugins import Plugins
 from sttp.wire.subscription import SubscriptionOptions
 
 __all__ = ["EVERYTHING", "Encoding", "Subscriber"]
@@ -40,8 +56,8 @@ QUEUE_LIMIT: Final = 1_000_000
 """Measurements that may wait for the application: 20 MB of columns."""
 
 MAX_STRANGERS: Final = 32
-"""Streams at once that have not proved to come from a publisher. Each costs a file, two tasks and a buffer of 256 KiB,
-8 MB in all, and what it has sent of its first response. A publisher proves itself within a round trip, at the latest
+"""Streams at once that have not proved to come from a publisher. Each costs a file, two tasks and some 70 KB, and what
+it has sent of its first response. A publisher proves itself within a round trip, at the latest
 with its first NoOP after 5 s, and the oldest stranger gives way to a new one: whoever wants to keep a publisher out has
 to open 32 streams within that time, again and again."""
 
@@ -80,11 +96,15 @@ class Subscriber:
         queue_limit: most measurements that wait for the application.
         max_publishers: most publishers at once, where this end listens; further ones are turned away. A stream counts
             from the first valid response on, so that a stranger who connects and is silent keeps no publisher out.
+        admission: how often strangers may come, where this end listens.
         redial: how a dialing endpoint tries again.
+        security: the security folder, or what was made of it, for an endpoint with TLS; without it, the default folder.
+        plugins: what URLs may name; without it, what is installed.
         config: modes, limits and timeouts of the sessions.
 
     Raises:
         EndpointError: the URL cannot be understood.
+        SecurityError: the endpoint needs a security folder, and there is none that can be used.
         UsageError: the filter expression cannot be sent, or a UDP port is asked for.
     """
 
@@ -99,23 +119,30 @@ class Subscriber:
         overflow: Overflow = Overflow.WAIT,
         queue_limit: int = QUEUE_LIMIT,
         max_publishers: int = 1,
+        admission: AdmissionPolicy = DEFAULT_ADMISSION,
         redial: RedialPolicy = _REDIAL,
+        security: Security | str | os.PathLike[str] | None = None,
+        plugins: Plugins | None = None,
         config: SubscriberConfig = _CONFIG,
     ) -> None:
         if options.data_channel_port is not None:
             raise UsageError("this subscriber takes its data over the connection; it opens no UDP port")
-        self._endpoint = parse_endpoint(url)
+        self._endpoint = parse_endpoint(url, plugins=plugins)
+        self._security = security_for([self._endpoint], security, plugins=plugins)
         self._unfiltered = options
         self._options = None if filter is None else self._selecting(filter)
         self._with_metadata = with_metadata
         self._config = replace(config, modes=replace(config.modes, flags=_flags(config.modes.flags, encoding)))
         self._max_publishers = max_publishers
         self._redial = redial
-        self._queue = BatchQueue(queue_limit, overflow)
+        self._plugins = plugins
+        self._queue: BatchQueue[MeasurementBatch] = BatchQueue(queue_limit, overflow)
         self._events: PeerEvents[SubscriberEvent] = PeerEvents()
         self._tasks = asyncio.TaskGroup()
         self._links: Links | None = None
-        self._strangers: dict[Intake, None] = {}  # an ordered set: the oldest comes first
+        self._following: asyncio.Task[None] | None = None
+        self._strangers: dict[Intake, Guest | None] = {}  # the oldest comes first
+        self._admission = Admission(admission)
         self._intakes: set[Intake] = set()
         self._connected = asyncio.Event()
         self._accepted_once = False
@@ -130,9 +157,13 @@ class Subscriber:
         Raises:
             TransportError: it cannot be listened on.
         """
-        self._links = await open_links(self._endpoint, Role.SUBSCRIBER, policy=self._redial)
+        self._links = await open_links(
+            self._endpoint, Role.SUBSCRIBER, policy=self._redial, plugins=self._plugins, security=self._security
+        )
         await self._tasks.__aenter__()
         self._tasks.create_task(self._serve(self._links))
+        if self._security is not None:
+            self._following = self._tasks.create_task(self._follow_rights(self._security))
         return self
 
     async def __aexit__(
@@ -140,6 +171,8 @@ class Subscriber:
     ) -> None:
         self._closing = True
         self._connected.set()
+        if self._following is not None:
+            self._following.cancel()
         if self._links is not None:
             await self._links.close()
         self._queue.close()
@@ -178,6 +211,7 @@ class Subscriber:
             dropped=tally.dropped + self._queue.dropped,
             bytes_received=tally.bytes_received,
             bytes_sent=tally.bytes_sent,
+            turned_away=self._admission.turned_away.total(),
         )
 
     async def measurements(self) -> AsyncGenerator[MeasurementBatch, None]:
@@ -322,30 +356,78 @@ class Subscriber:
                 # 9.7: closed at once, so that the other end can tell; it will dial again
                 _log.warning("%s: turned away, %d connected already", link.stream.peer, len(self._intakes))
                 return
-            self._make_room()
-            intake = Intake(
-                link,
-                options=self._options,
-                with_metadata=self._with_metadata,
-                config=self._config,
-                queue=self._queue,
-                events=self._events,
-                tally=self._tally,
-                proved=self._admit,
-                metadata_changed=self._take_metadata,
-            )
-            self._strangers[intake] = None
-            if self.listening is None:
-                self._admit(intake)  # whom we dialed we know; a gsfapi publisher may say nothing for 5 s
             try:
-                error = await intake.run()
-            except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
-                _log.exception("%s: internal error", link.stream.peer)
-            else:
-                self._ended(link, intake.refused or error)
+                guest = None if self.listening is None else self._let_in(link)
+            except TrustError as error:
+                link.stream.abort()
+                self._audit(Audited.REFUSED, link, code=error.code, reason=error.reason)
+                if (line := self._admission.line(link.stream.peer, error, now=monotonic())) is not None:
+                    _log.warning("%s", line)
+                return
+            try:
+                await self._take(link, guest)
             finally:
-                self._strangers.pop(intake, None)
-                self._intakes.discard(intake)
+                if guest is not None:
+                    guest.left(now=monotonic())
+
+    def _audit(self, what: Audited, link: Link, **details: str | float | None) -> None:
+        direction = "dialed" if self.listening is None else "accepted"
+        stream = link.stream
+        audit(what, peer=stream.peer, identity=stream.identity, role="subscriber", direction=direction, **details)
+
+    def _let_in(self, link: Link) -> Guest:
+        stream = link.stream
+        # who has been authenticated answers for itself, wherever it comes from
+        source = source_of(stream.peer) if stream.identity is None else stream.identity.name
+        return self._admission.enter(source, lambda error: stream.abort(), now=monotonic())
+
+    async def _take(self, link: Link, guest: Guest | None) -> None:
+        if not self._may_publish(link):
+            self._refuse(link)
+            return
+        self._make_room()
+        intake = Intake(
+            link,
+            options=self._options,
+            with_metadata=self._with_metadata,
+            config=self._config,
+            queue=self._queue,
+            events=self._events,
+            tally=self._tally,
+            proved=self._admit,
+            metadata_changed=self._take_metadata,
+        )
+        self._strangers[intake] = guest
+        if self.listening is None and link.stream.identity is None:
+            # whom we dialed we know, and a gsfapi publisher may say nothing for 5 s; but by TLS 1.3 it may
+            # still refuse us, so there it counts from its first response on
+            self._admit(intake)
+        try:
+            error = await intake.run()
+        except* Exception:  # noqa: BLE001 - a mistake of ours must not cost the other connections
+            _log.exception("%s: internal error", link.stream.peer)
+        else:
+            self._ended(link, intake.refused or error)
+        finally:
+            self._strangers.pop(intake, None)
+            self._intakes.discard(intake)
+
+    def _may_publish(self, link: Link) -> bool:
+        """Whether whoever dials us may be a publisher; whom we dial is whom we want."""
+        if self._security is None or self.listening is None:
+            return True
+        return may_publish(self._security.trust, link.stream.identity)
+
+    def _refuse(self, link: Link) -> None:
+        self._audit(Audited.REFUSED, link, code=Reason.NOT_PERMITTED, reason="it may not publish here")
+        _log.warning("%s: turned away: it may not publish here [%s]", link.stream.peer, Reason.NOT_PERMITTED)
+
+    async def _follow_rights(self, security: Security) -> None:
+        async for _ in changes(security):
+            for intake in (*self._strangers, *self._intakes):
+                if not self._may_publish(intake.link):
+                    self._refuse(intake.link)
+                    intake.turn_away(f"it may not publish here [{Reason.NOT_PERMITTED}]")
 
     def _make_room(self) -> None:
         while len(self._strangers) >= MAX_STRANGERS:
@@ -360,10 +442,12 @@ class Subscriber:
         if len(self._intakes) >= self._max_publishers:
             intake.turn_away(f"{len(self._intakes)} connected already")
             return
-        self._strangers.pop(intake, None)
+        if (guest := self._strangers.pop(intake, None)) is not None:
+            guest.proved()
         self._intakes.add(intake)
         self._tally.connections += 1
         self._connected.set()
+        self._audit(Audited.CONNECTED, intake.link)
         _log.info("%s: connected", intake.peer)
 
     def _ended(self, link: Link, error: STTPError | None) -> None:
@@ -374,6 +458,8 @@ class Subscriber:
             self._fail(error)
         elif not self._closing:
             reason = str(error) if error else "the publisher ended the connection"
+            code = error.code if isinstance(error, TrustError) else None
+            self._audit(Audited.ENDED, link, code=code, reason=reason)
             _log.warning("%s: disconnected: %s", link.stream.peer, reason)
 
     def _check(self) -> None:

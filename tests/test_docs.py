@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import benchmark_page
 import pytest
 
 import sttp
@@ -66,7 +67,7 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert _mentioned(name) or _mentioned(f"sttp.{name}")
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "state-table.md", "tolerances.md"])
+@pytest.mark.parametrize("name", ["benchmarks.md", "command-line.md", "plugins.md", "state-table.md", "tolerances.md"])
 def test_generated_pages_are_current(generate: ModuleType, name: str) -> None:
     """The command line page lists every option; the state table page every transition."""
     assert name in generate.PAGES
@@ -75,6 +76,11 @@ def test_generated_pages_are_current(generate: ModuleType, name: str) -> None:
 
 def test_the_picture_of_the_state_table_is_current(generate: ModuleType) -> None:
     assert generate.DIAGRAM.read_text(encoding="utf-8") == generate.diagram(), "run: make docs"
+
+
+def test_the_plots_of_the_benchmarks_are_current() -> None:
+    for name, picture in benchmark_page.plots().items():
+        assert (DOCS / "_static" / name).read_text(encoding="utf-8") == picture, "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -87,6 +93,8 @@ def test_commands_exist(page: Path, generate: ModuleType) -> None:
     for line in re.findall(r"^\s*\$ sttp ([^#\n]+)", text, re.MULTILINE):
         name, *words = line.split()
         assert f"## `sttp {name}`" in commands
+        if words and f"## `sttp {name} {words[0]}`" in commands:
+            name = f"{name} {words.pop(0)}"
         section = commands.partition(f"## `sttp {name}`")[2].partition("## `")[0]
         for word in words:
             assert not word.startswith("--") or re.search(rf"[` ]{word}[` ,]", section), line

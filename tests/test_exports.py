@@ -11,7 +11,7 @@ import pytest
 
 import sttp
 
-PACKAGES = ("sttp", "sttp_reverse", "sttp_tcp")
+PACKAGES = ("sttp", "sttp_reverse", "sttp_tcp", "sttp_tls")
 UNLISTED = {"sttp.__main__"}
 """Modules that are run, not imported."""
 
@@ -77,6 +77,7 @@ def test_what_sttp_exports() -> None:
         "PublisherStatistics",
         "RefusedError",
         "STTPError",
+        "SecurityError",
         "Signal",
         "SignalTable",
         "StateFlags",
@@ -86,6 +87,7 @@ def test_what_sttp_exports() -> None:
         "SubscriptionOptions",
         "Tolerances",
         "TransportError",
+        "TrustError",
         "UsageError",
         "tolerances_for",
     ]

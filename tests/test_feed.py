@@ -13,7 +13,8 @@ import pytest
 from sttp.catalogue import Catalogue
 from sttp.codes import Command, ModeFlags, OperationalModes
 from sttp.errors import LimitError, OverrunError, STTPError
-from sttp.feed import BATCH_SIZE, Feed
+from sttp.fan_out import PART_SIZE, FanOut
+from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata, simulated_metadata
 from sttp.peer_events import PeerEvents
@@ -42,8 +43,12 @@ class Served:
     peer: WireSubscriber
     link: Link
     tally: Tally
+    fan_out: FanOut
     running: asyncio.Task[STTPError | None]
     changes: list[bool] = field(default_factory=list)
+
+    async def publish(self, batch: MeasurementBatch) -> None:
+        await self.feed.put(self.fan_out.parts(batch))
 
 
 @asynccontextmanager
@@ -56,7 +61,7 @@ async def served(
     modes: OperationalModes = PLAIN,
 ) -> AsyncIterator[Served]:
     ours, theirs = stream_pair(capacity=capacity)
-    link, tally, catalogue = Link(ours), Tally(), Catalogue(metadata)
+    link, tally, fan_out, catalogue = Link(ours), Tally(), FanOut(), Catalogue(metadata)
     changes: list[bool] = []
     feed = Feed(
         link,
@@ -64,13 +69,14 @@ async def served(
         config=PublisherConfig(),
         queue_limit=queue_limit,
         overflow=overflow,
+        fan_out=fan_out,
         tally=tally,
         events=PeerEvents(),
         changed=lambda: changes.append(feed.active),
     )
     async with asyncio.TaskGroup() as tasks, WireSubscriber(theirs, modes) as peer:
         running = tasks.create_task(feed.run())
-        yield Served(feed, peer, link, tally, running, changes)
+        yield Served(feed, peer, link, tally, fan_out, running, changes)
 
 
 def batch(*values: float, first: int = 0, signals: SignalTable = GRID.signals) -> MeasurementBatch:
@@ -122,13 +128,13 @@ async def test_metadata_that_is_not_there_is_refused_and_the_conversation_goes_o
 async def test_measurements_flow_once_the_signal_index_cache_is_confirmed() -> None:
     async with served() as end:
         assert not end.feed.active
-        await end.feed.publish(batch(1.0))
+        await end.publish(batch(1.0))
         assert await end.peer.subscribe(EVERYTHING) == SignalTable(GRID.signals.ids, GRID.signals.keys)
         await turns()
         assert end.feed.active
         assert end.link.useful
         assert end.changes == [True]
-        await end.feed.publish(batch(2.0, 3.0))
+        await end.publish(batch(2.0, 3.0))
         assert await end.peer.values(2) == [(0, 2.0), (1, 3.0)], "nothing of before"
 
 
@@ -157,16 +163,16 @@ async def test_a_refused_filter_leaves_the_subscription_as_it_was() -> None:
         await end.peer.subscribe("SIM:3")
         await end.peer.say(commands.Subscribe(connection_string="filterExpression={FILTER Elsewhere WHERE True}"))
         await end.peer.expect(Failed)
-        await end.feed.publish(batch(*range(20)))
+        await end.publish(batch(*range(20)))
         assert await end.peer.values(1) == [(0, 2.0)]
 
 
 async def test_signals_are_renumbered_and_others_left_out() -> None:
     async with served() as end:
         await end.peer.subscribe("SIM:7;SIM:2;SIM:9")
-        await end.feed.publish(batch(*range(20)))
-        await end.feed.publish(batch(90.0, 91.0, first=10))
-        await end.feed.publish(batch(6.5, first=6))
+        await end.publish(batch(*range(20)))
+        await end.publish(batch(90.0, 91.0, first=10))
+        await end.publish(batch(6.5, first=6))
         assert await end.peer.values(4) == [(1, 1.0), (0, 6.0), (2, 8.0), (0, 6.5)]
         assert end.tally.measurements == 4
 
@@ -176,9 +182,9 @@ async def test_a_batch_may_have_a_signal_table_of_its_own() -> None:
     foreign = simulated_metadata(40).signals.select(np.arange(20, 40))
     async with served() as end:
         await end.peer.subscribe("SIM:1;SIM:5")
-        await end.feed.publish(batch(1.0, 2.0, 3.0, signals=own))
-        await end.feed.publish(batch(*range(20), signals=foreign))
-        await end.feed.publish(batch(4.0))
+        await end.publish(batch(1.0, 2.0, 3.0, signals=own))
+        await end.publish(batch(*range(20), signals=foreign))
+        await end.publish(batch(4.0))
         assert await end.peer.values(3) == [(1, 2.0), (0, 3.0), (0, 4.0)]
 
 
@@ -186,28 +192,28 @@ async def test_more_signal_tables_than_are_remembered() -> None:
     async with served() as end:
         await end.peer.subscribe("SIM:1")
         for number in range(40):
-            await end.feed.publish(batch(number, signals=SignalTable(GRID.signals.ids)))
+            await end.publish(batch(number, signals=SignalTable(GRID.signals.ids)))
         assert await end.peer.values(40) == [(0, float(number)) for number in range(40)]
 
 
 async def test_subscribing_anew_changes_what_flows() -> None:
     async with served() as end:
         await end.peer.subscribe("SIM:1")
-        await end.feed.publish(batch(1.0, 2.0, 3.0))
+        await end.publish(batch(1.0, 2.0, 3.0))
         assert await end.peer.values(1) == [(0, 1.0)]
         await end.peer.resubscribe("SIM:3;SIM:2")
         await turns()
-        await end.feed.publish(batch(1.0, 2.0, 3.0))
+        await end.publish(batch(1.0, 2.0, 3.0))
         assert await end.peer.values(2) == [(1, 2.0), (0, 3.0)]
 
 
 async def test_a_large_batch_arrives_whole_and_in_order() -> None:
-    count = 2 * BATCH_SIZE + 100
+    count = 2 * PART_SIZE + 100
     values = np.arange(count, dtype=np.float32)
     async with served(queue_limit=10) as end:
         await end.peer.subscribe("SIM:5")
         columns = MeasurementBatch.of(GRID.signals, np.full(count, 4), T, values)
-        publishing = asyncio.create_task(end.feed.publish(columns))
+        publishing = asyncio.create_task(end.publish(columns))
         assert [value for _, value in await end.peer.values(count)] == values.tolist()
         await publishing
         assert end.tally.measurements == count
@@ -215,29 +221,29 @@ async def test_a_large_batch_arrives_whole_and_in_order() -> None:
 
 async def test_a_large_batch_is_encoded_in_pieces() -> None:
     """While one is encoded nobody else is served, and what is encoded takes memory until the subscriber takes it."""
-    count = 20 * BATCH_SIZE
+    count = 20 * PART_SIZE
     async with served(capacity=1000) as end:
         await end.peer.subscribe("SIM:5")
-        await end.feed.publish(MeasurementBatch.of(GRID.signals, np.full(count, 4), T, 0.0))
+        await end.publish(MeasurementBatch.of(GRID.signals, np.full(count, 4), T, 0.0))
         await turns()
-        assert end.tally.measurements == BATCH_SIZE
+        assert end.tally.measurements == PART_SIZE
         await end.peer.values(count)
         await end.feed.drained()
         assert end.tally.measurements == count
 
 
 async def test_unsubscribing_forgets_the_rest_of_a_large_batch() -> None:
-    count = 20 * BATCH_SIZE
+    count = 20 * PART_SIZE
     async with served(capacity=1000) as end:
         await end.peer.subscribe("SIM:5")
-        await end.feed.publish(MeasurementBatch.of(GRID.signals, np.full(count, 4), T, 1.0))
+        await end.publish(MeasurementBatch.of(GRID.signals, np.full(count, 4), T, 1.0))
         await turns()
         await end.peer.say(commands.Unsubscribe())
         while not isinstance(await end.peer.hear(), Succeeded):
             pass
         await end.peer.resubscribe("SIM:5")
         await turns()
-        await end.feed.publish(batch(2.0, first=4))
+        await end.publish(batch(2.0, first=4))
         assert await end.peer.values(1) == [(0, 2.0)]
 
 
@@ -255,14 +261,14 @@ async def test_unsubscribing_forgets_what_waits() -> None:
         assert not end.feed.active
         assert end.changes == [True, False]
         assert end.feed.dropped == 0
-        await end.feed.publish(batch(1.0))
+        await end.publish(batch(1.0))
         await end.feed.drained()
         assert end.tally.measurements < 500
 
 
 async def publish_many(end: Served, count: int) -> None:
     for number in range(count):
-        await end.feed.publish(batch(number))
+        await end.publish(batch(number))
 
 
 # --- other commands
@@ -311,7 +317,7 @@ async def test_a_reader_that_stopped_loses_the_oldest() -> None:
     async with served(overflow=Overflow.DROP_OLDEST, queue_limit=QUEUE, capacity=1000) as end:
         await end.peer.subscribe(EVERYTHING)
         for number in range(MANY):
-            await end.feed.publish(batch(number))
+            await end.publish(batch(number))
             await asyncio.sleep(0)
         lost = end.feed.dropped
         assert lost > 0
@@ -327,7 +333,7 @@ async def test_only_what_was_subscribed_to_counts_as_lost() -> None:
     async with served(overflow=Overflow.DROP_OLDEST, queue_limit=QUEUE, capacity=1000) as end:
         await end.peer.subscribe("SIM:2;SIM:30")
         for number in range(MANY):
-            await end.feed.publish(batch(-1.0, number, -1.0, -1.0))
+            await end.publish(batch(-1.0, number, -1.0, -1.0))
             await asyncio.sleep(0)
         lost = end.feed.dropped
         assert lost > 0
@@ -341,13 +347,13 @@ async def test_a_reader_that_stopped_can_be_disconnected_at_once() -> None:
     async with served(overflow=Overflow.DISCONNECT, queue_limit=QUEUE, capacity=1000) as end:
         await end.peer.subscribe(EVERYTHING)
         for number in range(MANY):
-            await end.feed.publish(batch(number))
+            await end.publish(batch(number))
             await asyncio.sleep(0)
         assert not end.feed.active
         async with asyncio.timeout(5):
             error = await end.running
         assert isinstance(error, OverrunError)
-        await end.feed.publish(batch(1.0))
+        await end.publish(batch(1.0))
         await end.feed.drained()
 
 
@@ -362,6 +368,7 @@ async def test_a_connection_can_be_refused_as_a_whole() -> None:
         config=PublisherConfig(),
         queue_limit=1,
         overflow=Overflow.WAIT,
+        fan_out=FanOut(),
         tally=Tally(),
         events=PeerEvents(),
         changed=lambda: None,
@@ -377,7 +384,7 @@ async def test_a_connection_can_be_refused_as_a_whole() -> None:
 async def test_closing_ends_it_in_order() -> None:
     async with served() as end:
         await end.peer.subscribe(EVERYTHING)
-        await end.feed.publish(batch(1.0))
+        await end.publish(batch(1.0))
         await end.feed.drained()
         end.feed.close()
         assert [type(each) for each in await end.peer.rest()] == [DataStartTime, UpdateBaseTimes, DataPacket]
@@ -395,7 +402,7 @@ async def test_nobody_waits_for_a_subscriber_that_is_gone(waits: bool) -> None:
         await publishing
         await end.running
         assert not end.feed.active
-        await end.feed.publish(batch(1.0))
+        await end.publish(batch(1.0))
         await end.feed.drained()
 
 

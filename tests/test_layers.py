@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 VOCABULARY = {"sttp.codes", "sttp.errors", "sttp.limits", "sttp.measurement", "sttp.ticks", "sttp.tolerances"}
 
-STREAMS = {"sttp.codes", "sttp.errors", "sttp.transport"}
+STREAMS = {"sttp.codes", "sttp.errors", "sttp.security", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
@@ -34,15 +34,26 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.filter_expression": VOCABULARY | TABLES,
     "sttp.transport": STREAMS,
     "sttp.security": {"sttp.codes", "sttp.errors"},
+    "sttp.security.vigil": {"sttp.errors", "sttp.security"},
     "sttp.testing": STREAMS,
+    "sttp.testing.recording": MEANING | {"sttp.testing", "sttp_conformance.measurements"},
+    "sttp.testing.sessions": ENDS
+    | {
+        "sttp.testing",
+        "sttp.publisher",
+        "sttp.subscriber",
+        "sttp_conformance.measurements",
+        "sttp_conformance.transcript",
+    },
     "sttp.statistics": VOCABULARY,
     "sttp.queues": VOCABULARY,
     "sttp.peer_events": VOCABULARY,
     "sttp.catalogue": MEANING | {"sttp.wire"},
     "sttp.connection": CONNECTED,
-    "sttp.feed": ENDS,
+    "sttp.fan_out": SESSIONS,
+    "sttp.feed": ENDS | {"sttp.fan_out"},
     "sttp.intake": ENDS,
-    "sttp.publisher": ENDS | {"sttp.feed"},
+    "sttp.publisher": ENDS | {"sttp.fan_out", "sttp.feed"},
     "sttp.subscriber": ENDS | {"sttp.intake"},
     "sttp.background": {"sttp.errors"},
     "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber", "sttp.background"},
@@ -57,7 +68,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
     "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.intake", "sttp.peer_events",
-    "sttp.publisher", "sttp.queues", "sttp.subscriber", "sttp.testing", "sttp.transport",
+    "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber", "sttp.testing", "sttp.testing.sessions",
+    "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},
@@ -74,9 +86,10 @@ HOME: Mapping[str, set[str]] = {
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
-    "threading": {"sttp.background"},
-    "time": {"sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
+    "threading": {"sttp.background", "sttp.testing"},
+    "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
+    "uvloop": {"sttp.cli"},
 }
 PLUGIN_LIBRARIES = {"asyncio", "socket", "time"}
 
@@ -173,6 +186,27 @@ def test_the_judge_does_not_borrow_the_reasoning_of_the_defendant() -> None:
             waiting += IMPORTS[module]
     assert "sttp.wire.responses" in reached
     assert {name for name in reached if _within(name, {"sttp.session", "sttp.connection", "sttp.metadata"})} == set()
+
+
+DISTRIBUTIONS = sorted((REPOSITORY / "plugins").glob("sttp-*/"))
+"""Plugins with a `pyproject.toml` of their own."""
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda path: path.name)
+def test_a_distribution_of_its_own_imports_nothing_private(distribution: Path) -> None:
+    """Its code may use the door, and its tests the kit besides: what everybody may, and no more."""
+    for path in sorted(distribution.rglob("*.py")):
+        allowed = PLUGIN_MAY_IMPORT | {distribution.name.replace("-", "_")}
+        if "tests" in path.relative_to(distribution).parts:
+            allowed |= {"sttp.testing.transport"}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not [alias.name for alias in node.names if alias.name.startswith("sttp")], path
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sttp"):
+                name = node.module or ""
+                assert name in PLUGIN_MAY_IMPORT | {"sttp.testing.transport"} or _within(name, allowed), path
+                assert not name.startswith("sttp.transport."), f"{path}: {name} is not the door"
+                assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
 
 
 def test_no_import_cycles() -> None:

@@ -167,6 +167,10 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
             for count, body in write_compact(columns, times, base_times)
         ]
 
+    def restart_tssc(self) -> None:
+        """Begin the TSSC stream of the active signal index cache anew, with sequence 0."""
+        self._encoders[self.active] = TsscEncoder()
+
     async def send(self, columns: Columns, *, tssc: bool | None = None) -> None:
         """Send measurements, as the subscriber asked for them."""
         await self.say(*self.data_packets(columns, tssc=tssc))

@@ -7,10 +7,14 @@ speaks first. A plugin like anyone's, and the smallest example of one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sttp.transport import Connectivity, Links, RedialPolicy, Role, Transport, accepted, dialled, hookimpl
 
-__all__ = ["Reverse", "sttp_connectivity"]
+__all__ = ["STTP_DOOR", "Reverse", "sttp_connectivity"]
+
+STTP_DOOR: Final = 1
+"""The version of the plugin door that it was written for."""
 
 
 class Reverse:

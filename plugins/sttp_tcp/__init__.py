@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sttp.transport import Transport, hookimpl
 from sttp_tcp.transport import TcpTransport
 
-__all__ = ["TcpTransport", "sttp_transports"]
+__all__ = ["STTP_DOOR", "TcpTransport", "sttp_transports"]
+
+STTP_DOOR: Final = 1
+"""The version of the plugin door that it was written for."""
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The command `sttp`: publish, subscribe, look at metadata and plugins, and a demonstration.
+"""The command `sttp`: publish, subscribe, look at metadata and plugins, measure, and a demonstration.
 
 Exit codes: 0, 1 failed, 2 bad usage, 130 and 143 after SIGINT and SIGTERM. An error is one line on stderr; one in a
 filter expression has two more, with a caret under the place.
@@ -13,8 +13,22 @@ from typing import Annotated
 
 import typer
 
-from sttp.cli import conformance, demo, filter, metadata, plugins, publish, subscribe, terminal
+from sttp.cli import (
+    bench,
+    cert,
+    conformance,
+    demo,
+    doctor,
+    filter,
+    metadata,
+    plugins,
+    plugins_doctor,
+    publish,
+    subscribe,
+    terminal,
+)
 from sttp.cli.options import Debug
+from sttp.cli.run import nobody_reads
 from sttp.errors import FilterError, STTPError, UsageError
 
 __all__ = ["app", "main"]
@@ -56,8 +70,14 @@ app.command("publish", short_help="Send a CSV file, or simulated signals.", epil
 app.command("subscribe", short_help="Receive measurements.", epilog=subscribe.EXAMPLES)(subscribe.subscribe)
 app.command("metadata", short_help="Show a publisher's metadata.", epilog=metadata.EXAMPLES)(metadata.metadata)
 app.command("filter", short_help="Try a filter expression on a file.", epilog=filter.EXAMPLES)(filter.filter_rows)
-app.command("plugins", short_help="List what URLs can name.")(plugins.plugins)
+app.command("bench", short_help="Measure speed on this computer.", epilog=bench.EXAMPLES)(bench.bench)
+app.add_typer(cert.app, name="cert", short_help="Certificates, and whom to trust.", epilog=cert.EXAMPLES)
+app.command("doctor", short_help="Say what is wrong with a connection.", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("demo", short_help="Watch a grid fault stream both ways.", epilog=demo.EXAMPLES)(demo.demo)
+_plugins = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+_plugins.callback(invoke_without_command=True)(plugins.plugins)
+_plugins.command("doctor", short_help="Say what is wrong with plugins.")(plugins_doctor.doctor)
+app.add_typer(_plugins, name="plugins", short_help="List what URLs can name.")
 app.add_typer(conformance.app, name="conformance", short_help="Judge an implementation of STTP.")
 
 
@@ -79,6 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f" (see {context.command_path} --help)" if context is not None else ""
         terminal.error(error.format_message() + hint)
         return error.exit_code
+    except BrokenPipeError:
+        nobody_reads()
+        return 0
     except (STTPError, OSError) as error:
         terminal.error(str(error))
         _log.debug("traceback", exc_info=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,7 +17,7 @@ from rich import box
 from rich.table import Table
 
 from sttp import ticks
-from sttp.cli.options import Debug
+from sttp.cli.options import Debug, SecurityOption
 from sttp.cli.run import run
 from sttp.cli.terminal import listening, printable, tables
 from sttp.errors import TransportError
@@ -60,14 +61,15 @@ def metadata(
         ),
     ] = "",
     seconds: Annotated[float, typer.Option(metavar="S", min=0, help="Give up after so many seconds.")] = 30.0,
+    security: SecurityOption = None,
     debug: Debug = False,
 ) -> None:
     """Show the metadata of a publisher: its devices, measurements and phasors."""
-    run(_metadata(url, form, filter_expression, seconds))
+    run(_metadata(url, form, filter_expression, seconds, security))
 
 
-async def _metadata(url: str, form: Form, filter_expression: str, seconds: float) -> None:
-    async with Subscriber(url, filter=None) as subscriber:
+async def _metadata(url: str, form: Form, filter_expression: str, seconds: float, security: Path | None) -> None:
+    async with Subscriber(url, filter=None, security=security) as subscriber:
         if subscriber.listening is not None:
             listening([subscriber.listening])
         try:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sttp.cli.options import Debug, PeerOption, tolerances_of
+from sttp.cli.options import AuditOption, Debug, JsonLogOption, PeerOption, SecurityOption, tolerances_of
 from sttp.cli.pacing import Due, Pace, at_once, at_own_times, at_rate
 from sttp.cli.progress import progress
 from sttp.cli.replay import Replay
@@ -86,6 +86,9 @@ def publish(
             help="Send N simulated signals, FPS times a second (default 60).",
         ),
     ] = None,
+    security: SecurityOption = None,
+    audit: AuditOption = None,
+    json_log: JsonLogOption = False,
     peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:
@@ -98,18 +101,20 @@ def publish(
     if simulate is not None:
         if csv or metadata or rate is not None or loop or now:
             raise UsageError("--simulate goes without --csv, --metadata, --rate, --loop and --now")
-        run(_simulate(urls, simulate, config))
+        run(_simulate(urls, simulate, security, config))
     elif csv and metadata:
-        run(_replay(urls, csv, metadata, rate=rate, loop=loop, now=now, config=config))
+        run(_replay(urls, csv, metadata, rate=rate, loop=loop, now=now, security=security, config=config))
     elif csv or metadata:
         raise UsageError(f"{'--csv needs --metadata' if csv else '--metadata needs --csv'} FILE")
     else:
         raise UsageError("say what to publish: --csv FILE and --metadata FILE, or --simulate N[@FPS]")
 
 
-async def _simulate(urls: list[str], simulation: Simulation, config: PublisherConfig) -> None:
+async def _simulate(urls: list[str], simulation: Simulation, security: Path | None, config: PublisherConfig) -> None:
     metadata = simulated_metadata(simulation.signals, frames_per_second=simulation.frames_per_second)
-    async with Publisher(*urls, metadata=metadata, overflow=Overflow.DROP_OLDEST, config=config) as publisher:
+    async with Publisher(
+        *urls, metadata=metadata, overflow=Overflow.DROP_OLDEST, security=security, config=config
+    ) as publisher:
         listening(publisher.listening)
         with _watched(publisher):
             async for columns in simulation.frames():
@@ -124,13 +129,19 @@ async def _replay(
     rate: float | None,
     loop: bool,
     now: bool,
+    security: Path | None,
     config: PublisherConfig,
 ) -> None:
     metadata = Metadata.from_file(metadata_file)
     replay = Replay(csv, metadata.signals)
     rows = _scheduled(itertools.chain.from_iterable(itertools.repeat(replay) if loop else [replay]), rate)
     async with Publisher(
-        *urls, metadata=metadata, overflow=Overflow.WAIT, queue_limit=_MOST_IN_FLIGHT, config=config
+        *urls,
+        metadata=metadata,
+        overflow=Overflow.WAIT,
+        queue_limit=_MOST_IN_FLIGHT,
+        security=security,
+        config=config,
     ) as publisher:
         listening(publisher.listening)
         with _watched(publisher, lambda: replay.position / replay.size):

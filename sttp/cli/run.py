@@ -11,7 +11,9 @@ from types import FrameType
 
 import typer
 
-__all__ = ["SIGNALLED", "run"]
+from sttp.cli.loop import loop_factory
+
+__all__ = ["SIGNALLED", "nobody_reads", "run"]
 
 SIGNALLED = 128
 """A command that a signal has ended leaves with this number and that of the signal, as shells have it."""
@@ -20,15 +22,23 @@ SIGNALLED = 128
 def run(work: Coroutine[object, object, None]) -> None:
     """Run `work` to its end. That is also when nobody reads stdout any more, as behind `| head`.
 
+    The event loop is uvloop's where that is installed; see `sttp.cli.loop`.
+
     SIGINT and SIGTERM cancel it: connections are closed in order, the summary is written. A second signal of the same
     kind ends the process at once.
 
     Raises:
         typer.Exit: after a signal, with 130 or 143.
     """
-    received = asyncio.run(_until_signal(work))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        received = runner.run(_until_signal(work))
     if received is not None:
         raise typer.Exit(SIGNALLED + received)
+
+
+def nobody_reads() -> None:
+    """Whoever reads our output has had enough. Nothing may be left to be written into the broken pipe at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _until_signal(work: Coroutine[object, object, None]) -> signal.Signals | None:
@@ -49,8 +59,7 @@ async def _until_signal(work: Coroutine[object, object, None]) -> signal.Signals
         if not received:
             raise
     except BrokenPipeError:
-        # Whoever reads our output has had enough. Nothing may be left to be written into the broken pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

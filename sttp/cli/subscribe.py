@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from sttp.cli.formats import Format, lines_of
-from sttp.cli.options import Debug, PeerOption, tolerances_of
+from sttp.cli.options import AuditOption, Debug, JsonLogOption, PeerOption, SecurityOption, tolerances_of
 from sttp.cli.progress import progress
 from sttp.cli.run import run
 from sttp.cli.tally import Tally
@@ -69,6 +69,9 @@ def subscribe(
             help="Ask for the metadata first. Without it data come sooner, and signals have no tags.",
         ),
     ] = True,
+    security: SecurityOption = None,
+    audit: AuditOption = None,
+    json_log: JsonLogOption = False,
     peer: PeerOption = None,
     debug: Debug = False,
 ) -> None:
@@ -83,6 +86,7 @@ def subscribe(
         encoding=encoding,
         with_metadata=with_metadata,
         max_publishers=publishers,
+        security=security,
         config=SubscriberConfig(tolerances=tolerances_of(peer)),
     )
     run(_subscribe(subscriber, count, seconds, form))

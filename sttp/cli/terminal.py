@@ -53,9 +53,13 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def tables() -> Console:
-    """Where tables are printed: as wide as the terminal, or as wide as they are when nobody watches."""
-    return _Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
+def tables(*, whole: bool = False) -> Console:
+    """Where tables are printed: as wide as the terminal, or as wide as they are when nobody watches.
+
+    Args:
+        whole: never break a word for a terminal that is too narrow.
+    """
+    return _Console(width=None if sys.stdout.isatty() and not whole else _WIDE, highlight=False, markup=False)
 
 
 def show_log(*, debug: bool) -> None:
@@ -75,6 +79,8 @@ class _Handler(logging.Handler):
         self._hinted = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "sttp.audit":
+            return  # it says what other lines say, for a file of its own
         line = f"sttp: {_one_line(record.getMessage())}"
         if not self._hinted and _may_be_a_firewall(record.name, line):
             self._hinted = True

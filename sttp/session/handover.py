@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sttp.wire.signal_index_cache import SignalIndexCache
 from sttp.wire.subscription import SubscriptionOptions
-from sttp.wire.tssc import TsscEncoder
 
 __all__ = ["Handover", "Offer"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """A signal index cache that a publisher offers, and what its data packets will be made with.
+    """A signal index cache that a publisher offers.
 
     Attributes:
         cache: the signals.
         image: the bytes that it travels as.
-        options: how compact measurements are wanted.
-        encoder: TSSC state, fresh with every cache: the handover is the reset (6.4).
+        options: how measurements are wanted.
     """
 
     cache: SignalIndexCache
     image: bytes
     options: SubscriptionOptions
-    encoder: TsscEncoder = field(default_factory=TsscEncoder)
 
 
 class Handover:

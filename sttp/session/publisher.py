@@ -8,14 +8,11 @@ from enum import Enum, auto
 from typing import Final, TypeVar
 from zlib import crc32
 
-import numpy as np
-
 from sttp import ticks
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
 from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
-from sttp.session.base_times import base_times_for
 from sttp.session.config import PublisherConfig
 from sttp.session.conversation import Phase
 from sttp.session.events import (
@@ -33,6 +30,7 @@ from sttp.session.events import (
     UserCommandReceived,
 )
 from sttp.session.handover import Handover, Offer
+from sttp.session.packets import PacketForm, Packets, PacketWriter
 from sttp.session.subscription import PublishedSubscription
 from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import (
@@ -52,13 +50,12 @@ from sttp.wire.commands import (
     UserCommand,
     read_command,
 )
-from sttp.wire.compact import TimeFormat, write_compact
+from sttp.wire.compact import TimeFormat
 from sttp.wire.responses import (
     AnyResponse,
     BufferBlock,
     BufferBlockFlags,
     ConfigurationChanged,
-    DataPacket,
     DataStartTime,
     Failed,
     Metadata,
@@ -74,7 +71,6 @@ from sttp.wire.responses import (
 )
 from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
-from sttp.wire.tssc import write_tssc_payload
 
 __all__ = ["PublisherSession"]
 
@@ -121,6 +117,7 @@ class PublisherSession(Session[PublisherEvent]):
         self.modes: OperationalModes | None = None
         self._subscription = PublishedSubscription()
         self._handover = Handover()
+        self._writer: PacketWriter | None = None  # while signals are in force
         # a command that the application has yet to answer, and what came behind it
         self._unanswered: Request | None = None
         self._held: deque[bytes] = deque()
@@ -208,7 +205,14 @@ class PublisherSession(Session[PublisherEvent]):
             raise UsageError("signals can only be changed while something is subscribed")
         self._offer(cache, image)
 
-    def send_measurements(self, columns: Columns) -> None:
+    @property
+    def form(self) -> PacketForm | None:
+        """The form of data packets now; None while no signals are in force, and where packets are encrypted."""
+        if self._writer is None or self.ended or self._cipher.keys is not None:
+            return None
+        return self._writer.form
+
+    def send_measurements(self, columns: Columns) -> int:
         """Encode measurements, as the operational modes want them, into as many data packets as needed (6).
 
         Values that are not a number are left out, if the subscriber asked for that (4.3).
@@ -216,28 +220,48 @@ class PublisherSession(Session[PublisherEvent]):
         Args:
             columns: their signal index means the table in `signals`.
 
+        Returns:
+            How many were sent.
+
         Raises:
             UsageError: no signals are in force.
         """
-        current = self._require_signals()
-        if current.options.request_nan_filter:
-            columns = columns.select(~np.isnan(columns.value))
-        if not len(columns.signal_index):
+        self._require_signals()
+        assert self._writer is not None
+        packets = self._writer.write(columns)
+        self.send_packets(packets)
+        return packets.measurements
+
+    def send_packets(self, packets: Packets) -> None:
+        """Send data packets that were made elsewhere, by a `PacketWriter` of the form that is in force.
+
+        The subscriber must be able to read them: they begin at a restart, or follow those sent last.
+
+        Raises:
+            UsageError: no signals are in force.
+        """
+        self._require_signals()
+        if not packets.measurements:
             return
-        if not self._subscription.started:
-            self._subscription.started = True
-            self._say(DataStartTime(ticks=int(columns.ticks[0]) & ticks.VALUE_MASK))
-        slot = DataPacketFlags.CACHE_INDEX if self._in_slot_1 else DataPacketFlags(0)
-        if self._require_modes().compress_payload_data:
-            for block in current.encoder.encode(columns):
-                body = write_tssc_payload(block)
-                self._say(DataPacket(flags=DataPacketFlags.COMPRESSED | slot, count=block.count, body=body))
-        else:
-            options = current.options
-            times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
-            self._announce_base_times(columns, times)
-            for count, body in write_compact(columns, times, self._subscription.base_times):
-                self._say(DataPacket(flags=DataPacketFlags.COMPACT | slot, count=count, body=body))
+        subscription = self._subscription
+        if not subscription.started:
+            subscription.started = True
+            self._say(DataStartTime(ticks=packets.start & ticks.VALUE_MASK))
+        if packets.before is not None and packets.before != subscription.base_times:
+            self._say(UpdateBaseTimes(active=packets.before.active, times=packets.before.times))
+        subscription.base_times = packets.after
+        self._conversation.say(Response.DATA_PACKET)
+        self._output += packets.frames
+
+    def restart_packets(self) -> None:
+        """Let `send_measurements` begin anew, after packets that were made elsewhere.
+
+        Raises:
+            UsageError: no signals are in force.
+        """
+        self._require_signals()
+        assert self._writer is not None
+        self._begin_packets(self._writer.form)
 
     def complete_processing(self, text: str = "") -> None:
         """Say that a replay has sent all that it had (7.3). The subscription stays in force.
@@ -430,6 +454,7 @@ class PublisherSession(Session[PublisherEvent]):
             case Unsubscribe():
                 self._subscription = PublishedSubscription()
                 self._handover.forget()
+                self._writer = None
                 self._say(Succeeded(command=Command.UNSUBSCRIBE, text="Unsubscribed."))
                 self._emit(Unsubscribed())
             case ConfirmUpdateSignalIndexCache():
@@ -495,14 +520,6 @@ class PublisherSession(Session[PublisherEvent]):
         self._unanswered = request
         self._emit(request)
 
-    def _announce_base_times(self, columns: Columns, time_format: TimeFormat) -> None:
-        if not time_format.include_time:
-            return
-        base_times = base_times_for(columns.ticks, self._subscription.base_times, time_format)
-        if base_times is not None:
-            self._subscription.base_times = base_times
-            self._say(UpdateBaseTimes(active=base_times.active, times=base_times.times))
-
     # --- handover of signal index caches (5.4)
 
     def _offer(self, cache: SignalIndexCache, image: bytes | None) -> None:
@@ -525,10 +542,24 @@ class PublisherSession(Session[PublisherEvent]):
         in_force = self._handover.confirm()
         if in_force is None:
             return
+        options = in_force.options
+        self._begin_packets(
+            PacketForm(
+                signals=in_force.cache.signals,
+                slot=DataPacketFlags.CACHE_INDEX if self._in_slot_1 else DataPacketFlags(0),
+                tssc=self._require_modes().compress_payload_data,
+                times=TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds),
+                without_nan=options.request_nan_filter,
+            )
+        )
         self._emit(StreamingStarted(signals=in_force.cache.signals))
         waiting = self._handover.take_waiting()
         if waiting is not None:
             self._send_offer(self._handover.offer(waiting))
+
+    def _begin_packets(self, form: PacketForm) -> None:
+        # the codec is fresh with every cache: the handover is the reset (6.4). Base times outlive it
+        self._writer = PacketWriter(form, base_times=self._subscription.base_times, cipher=self._cipher)
 
     # --- timers
 

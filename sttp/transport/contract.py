@@ -1,27 +1,22 @@
 """What a transport promises: streams of bytes, dialed or accepted.
 
 A *transport* offers both verbs, dial and listen. A *layer*, such as TLS, wraps any transport and is one again. Neither
-knows which end publishes. The promises stand in the docstrings; everything above relies on them and on nothing else.
+knows which end publishes. The promises stand in the docstrings; everything above relies on them and on nothing else,
+and `sttp.testing.transport` asks for them one by one. What a medium cannot do at all its `Requirements` there say, with
+the reason.
+
+Calls may be cancelled at every await; what that means stands with each. Exceptions other than those named here may not
+leave a transport: what its medium raises becomes a `TransportError` in plain words, where it enters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
-__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Transport"]
+from sttp.security import PeerIdentity, Security
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerIdentity:
-    """Who the other end is, as the transport has proved it.
-
-    Attributes:
-        name: its name in the trust configuration.
-    """
-
-    name: str
+__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Securable", "Transport"]
 
 
 @runtime_checkable
@@ -39,7 +34,7 @@ class ByteStream(Protocol):
 
     @property
     def identity(self) -> PeerIdentity | None:
-        """Who the other end is, when the transport has authenticated it."""
+        """Who the other end is, when the transport has authenticated it; it never changes and outlives the stream."""
         ...
 
     async def receive_into(self, buffer: memoryview | bytearray, /) -> int:
@@ -47,7 +42,7 @@ class ByteStream(Protocol):
 
         Any number of bytes may come, however they were sent. A receiver that stays away makes the other end wait in
         the end: little more than the buffers of the system is read ahead. Cancelling loses no byte: what had arrived
-        is there for the next call.
+        is there for the next call. What stands behind the bytes that came is left as it was.
 
         Args:
             buffer: writable, not empty, left alone by the caller until this returns.
@@ -77,6 +72,8 @@ class ByteStream(Protocol):
     async def send_eof(self) -> None:
         """End this direction after all that was sent; the other one stays open. Again: no effect.
 
+        Over a medium that cannot end one direction alone it ends both, after all that was sent.
+
         Raises:
             TransportError: the stream is broken.
         """
@@ -91,7 +88,10 @@ class ByteStream(Protocol):
         ...
 
     def abort(self) -> None:
-        """End both directions at once and lose what is under way; the other end finds the stream broken."""
+        """End both directions at once and lose what is under way. Again, and after `close`: no effect.
+
+        The other end finds the stream broken, or at its end where the medium does not tell the two apart.
+        """
         ...
 
 
@@ -163,4 +163,13 @@ class Layer(Protocol):
 
     def over(self, inner: Transport, /) -> Transport:
         """The transport that carries its streams over those of `inner`."""
+        ...
+
+
+@runtime_checkable
+class Securable(Protocol):
+    """What a transport or a layer also is when it proves identities, and so has to be told whom to trust."""
+
+    def secured(self, security: Security, /) -> Self:
+        """The same with this certificate and this trust. Without, it can complete addresses, and nothing else."""
         ...

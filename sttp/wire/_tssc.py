@@ -66,6 +66,8 @@ _V3 = cython.declare(cython.const[cython.Py_ssize_t], 13)
 _CODER = cython.declare(cython.const[cython.Py_ssize_t], 7)
 _ADAPTED = cython.declare(cython.const[cython.ulonglong], 0x400)
 _NO_CODE = cython.declare(cython.const[cython.ulonglong], 0xFF)
+_CODE_A = cython.declare(cython.const[cython.ulonglong], 0xFF_0000)
+_SAME = cython.declare(cython.const[cython.ulonglong], 0x14_0000)  # the first short code is Value1: one bit
 _FIRST = cython.declare(cython.const[cython.ulonglong], 0x0016_0015_0014_0306)  # mode 4 with Value1, Value2, Value3
 
 # masks; the sign, flipped on both sides, makes comparisons signed
@@ -248,11 +250,76 @@ def _time_code(stream: cython.p_ulonglong, time: cython.ulonglong) -> cython.Py_
 @cython.nogil
 @cython.exceptval(check=False)
 def _nibbles(x: cython.ulonglong) -> cython.Py_ssize_t:
-    """How many groups of 4 bits hold `x`, 1 to 8."""
+    """How many groups of 4 bits hold `x`, 1 to 8; it is not 0."""
+    if not cython.compiled:
+        return x.bit_length() + 3 >> 2
     upper: cython.Py_ssize_t = (x > 0xFFFF) << 4
     x >>= upper
     high: cython.Py_ssize_t = (x > 0xFF) << 3
     return 1 + (upper >> 2) + (high >> 2) + (x >> high > 0xF)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _decode_same(
+    data: cython.p_uchar,
+    position: cython.Py_ssize_t,
+    length: cython.Py_ssize_t,
+    spent: cython.Py_ssize_t,
+    window: cython.ulonglong,
+    time: cython.ulonglong,
+    point: cython.Py_ssize_t,
+    slots: cython.p_int,
+    counts: cython.p_uchar,
+    words: cython.p_uint,
+    cells: cython.p_ulonglong,
+    produced: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+    index: cython.p_int,
+    ticks: cython.p_ulonglong,
+    flags: cython.p_uint,
+    values: cython.p_uint,
+) -> cython.Py_ssize_t:
+    """Decode measurements of one bit each, whose value is the one before, while nothing else is to be done for them.
+
+    Returns how many; what else changed follows from that.
+    """
+    begin: cython.Py_ssize_t = produced
+    own: cython.Py_ssize_t
+    history: cython.Py_ssize_t
+    number: cython.uint
+    cell: cython.ulonglong
+    bits: cython.ulonglong = window << spent
+    left: cython.Py_ssize_t = 7 - (spent & 7)  # bits that are known to be there
+    position += spent >> 3
+    if position > length:
+        return 0
+    while produced < count:
+        if left == 0:
+            if position >= length:
+                break
+            bits = data[position]
+            bits <<= 15
+            position += 1
+            left = 8
+        cell = cells[point + _CODER]
+        number = words[2 * point + _NEXT]
+        own = slots[number]
+        if bits & 0x40_0000 == 0 or cell & _CODE_A != _SAME or cell & 0xFF == 1 or own <= _UNSEEN:
+            break
+        counts[8 * point + 20] += 1
+        cells[point + _CODER] = cell - 1
+        history = 2 * own
+        index[produced] = number
+        ticks[produced] = time
+        flags[produced] = words[history + _F1]
+        values[produced] = words[history + _V1]
+        produced += 1
+        point = own
+        bits <<= 1
+        left -= 1
+    return produced - begin
 
 
 @cython.cfunc
@@ -308,7 +375,6 @@ def _decode(
                 return _TRUNCATED
             if spent == 7 and least == 1:
                 break
-
         byte = data[position]
         window |= byte << 8 | data[position + 1]
         cell = cells[point + _CODER]
@@ -351,9 +417,12 @@ def _decode(
             half = extra & 4
             spent += half
             at = position + (spent >> 3)
-            here = cython.address(data[at]) if cython.compiled else data[at:]
-            number = here[3]
-            x = number << 24 | here[2] << 16 | here[1] << 8 | here[0]
+            if cython.compiled:
+                here = cython.address(data[at])
+                number = here[3]
+                x = number << 24 | here[2] << 16 | here[1] << 8 | here[0]
+            else:
+                x = int.from_bytes(data[at : at + 4], "little")
             x = (x << 4 | window >> (23 - spent) & 15) >> (4 - half) & ((one << extra) - 1)
             position += extra >> 3
 
@@ -366,21 +435,20 @@ def _decode(
                 own = _new_point(number + 1, stream, words, cells)
                 slots[number] = own
             history = 2 * own
-            if code >= 20:
+            if code > 20:
                 value = words[history + _V1]
-                if code > 20:
-                    if code == 21:
-                        value = words[history + _V2]
+                if code == 21:
+                    value = words[history + _V2]
+                else:
+                    if code == 22:
+                        value = words[history + _V3]
+                    elif code == 23:
+                        value = 0
                     else:
-                        if code == 22:
-                            value = words[history + _V3]
-                        elif code == 23:
-                            value = 0
-                        else:
-                            value ^= x
-                        words[history + _V3] = words[history + _V2]
-                    words[history + _V2] = words[history + _V1]
-                    words[history + _V1] = value
+                        value ^= x
+                    words[history + _V3] = words[history + _V2]
+                words[history + _V2] = words[history + _V1]
+                words[history + _V1] = value
                 index[produced] = number
                 ticks[produced] = time
                 flags[produced] = words[history + _F1]
@@ -388,6 +456,30 @@ def _decode(
                 produced += 1
                 point = own
                 least = 1
+            elif code == 20:
+                index[produced] = number
+                ticks[produced] = time
+                flags[produced] = words[history + _F1]
+                values[produced] = words[history + _V1]
+                produced += 1
+                point = own
+                least = 1
+                # where one value stays as it was, others do too
+                extra = _decode_same(
+                    data, position, length, spent, window, time, point, slots, counts, words, cells,
+                    produced, count, index, ticks, flags, values,
+                )  # fmt: skip
+                if extra > 0:
+                    produced += extra
+                    point = slots[index[produced - 1]]
+                    window <<= spent & 24
+                    position += spent >> 3
+                    spent = (spent & 7) + extra
+                    if spent > 7:
+                        position += spent >> 3
+                        spent &= 7
+                        window = data[position - 1]
+                        window <<= 16
             else:
                 value = words[history + _F2] if code == 18 else x & _MASK_32
                 words[history + _F2] = words[history + _F1]
@@ -415,6 +507,51 @@ def _decode(
         return _TRUNCATED
     stream[_PREVIOUS] = point
     return 0 if produced == count else _TOO_FEW
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _count_same(
+    index: cython.p_int,
+    ticks: cython.p_ulonglong,
+    flags: cython.p_uint,
+    values: cython.p_uint,
+    item: cython.Py_ssize_t,
+    stop: cython.Py_ssize_t,
+    time: cython.ulonglong,
+    point: cython.Py_ssize_t,
+    slots: cython.p_int,
+    counts: cython.p_uchar,
+    words: cython.p_uint,
+    cells: cython.p_ulonglong,
+) -> cython.Py_ssize_t:
+    """Count measurements that take one bit each, while nothing else is to be done for them, as if they were encoded."""
+    begin: cython.Py_ssize_t = item
+    own: cython.Py_ssize_t
+    history: cython.Py_ssize_t
+    number: cython.uint
+    cell: cython.ulonglong
+    while item < stop:
+        cell = cells[point + _CODER]
+        number = index[item]
+        own = slots[number]
+        history = 2 * own
+        if (
+            number != words[2 * point + _NEXT]
+            or values[item] != words[history + _V1]
+            or ticks[item] != time
+            or flags[item] != words[history + _F1]
+            or own == _UNSEEN
+            or cell & _CODE_A != _SAME
+            or cell & 0xFF == 1
+        ):
+            break
+        counts[8 * point + 20] += 1
+        cells[point + _CODER] = cell - 1
+        item += 1
+        point = own
+    return item - begin
 
 
 @cython.cfunc
@@ -453,6 +590,7 @@ def _encode(
     value: cython.uint
     x: cython.ulonglong
     code: cython.Py_ssize_t = 20
+    one: cython.ulonglong = 1
     cell: cython.ulonglong
     word: cython.ulonglong
     width: cython.Py_ssize_t
@@ -556,6 +694,26 @@ def _encode(
         if code >= 20:
             item += 1
             point = own
+            if code == 20:
+                # where one value stays as it was, others do too; so many may begin before the block is full
+                room = min(8 * (last - position) + 8 - spent, stop - item)
+                room = _count_same(
+                    index, ticks, flags, values, item, item + room, time, point, slots, counts, words, cells
+                )
+                if room > 0:
+                    item += room
+                    point = slots[index[item - 1]]
+                while room > 0:
+                    if spent == 7:
+                        out[reserved] = window >> 16
+                        reserved = position
+                        position += 1
+                        window = 0
+                        spent = -1
+                    taken = room if room < 7 - spent else 7 - spent
+                    spent += taken
+                    room -= taken
+                    window |= ((one << taken) - 1) << (23 - spent)
         elif code == 0:
             break
 
@@ -573,9 +731,9 @@ def decode(
     slots: memoryview,
     rows: memoryview,
     index: NDArray[np.int32],
-    ticks: NDArray[np.uint64],
+    ticks: NDArray[np.int64],
     flags: NDArray[np.uint32],
-    values: NDArray[np.uint32],
+    values: NDArray[np.float32],
 ) -> int:
     """Decode one block.
 
@@ -586,10 +744,10 @@ def decode(
         stream: state of the stream, uint64; changed.
         slots: points by signal index, int32, and `UNNAMED` at the end; changed.
         rows: points, uint8, with room for every one that may turn up; changed.
-        index: signal indexes to fill in, int32; all columns have `count` items.
-        ticks: times to fill in, uint64.
-        flags: flags to fill in, uint32.
-        values: bits of the values to fill in, uint32.
+        index: signal indexes to fill in; all columns have `count` items.
+        ticks: times to fill in.
+        flags: flags to fill in.
+        values: values to fill in; here, as everywhere, only their bits count.
 
     Returns:
         0 when all is well, else what is wrong, of `FAULTS`; the state is of no use then.
@@ -600,9 +758,9 @@ def decode(
         slots_view = cython.declare("int[::1]", slots)
         rows_view = cython.declare("unsigned char[::1]", rows)
         index_view = cython.declare("int[::1]", index)
-        ticks_view = cython.declare("unsigned long long[::1]", ticks)
+        ticks_view = cython.declare("long long[::1]", ticks)
         flags_view = cython.declare("unsigned int[::1]", flags)
-        values_view = cython.declare("unsigned int[::1]", values)
+        values_view = cython.declare("float[::1]", values)
         counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
         size = cython.declare(cython.Py_ssize_t, length)
         records = cython.declare(cython.Py_ssize_t, count)
@@ -620,23 +778,23 @@ def decode(
                 cython.cast(cython.p_uint, counts),
                 cython.cast(cython.p_ulonglong, counts),
                 cython.address(index_view[0]),
-                cython.address(ticks_view[0]),
+                cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
                 cython.address(flags_view[0]),
-                cython.address(values_view[0]),
+                cython.cast(cython.p_uint, cython.address(values_view[0])),
             )
     else:
         fault = _decode(
             memoryview(data), length, count, stream, slots, len(slots), rows, rows.cast("I"), rows.cast("Q"),
-            index.data, ticks.data, flags.data, values.data,
+            index.data, ticks.view("u8").data, flags.data, values.view("u4").data,
         )  # fmt: skip
     return fault
 
 
 def encode(
     index: NDArray[np.int32],
-    ticks: NDArray[np.uint64],
+    ticks: NDArray[np.int64],
     flags: NDArray[np.uint32],
-    values: NDArray[np.uint32],
+    values: NDArray[np.float32],
     start: int,
     out: memoryview,
     stream: memoryview,
@@ -646,10 +804,10 @@ def encode(
     """Encode one block: measurements from `start` on, until all are in or fewer than `MARGIN` bytes are left.
 
     Args:
-        index: signal indexes, int32, each with a place in `slots`.
-        ticks: times, uint64.
-        flags: flags, uint32.
-        values: bits of the values, uint32.
+        index: signal indexes, each with a place in `slots`.
+        ticks: times.
+        flags: flags.
+        values: values.
         start: the first measurement that goes in.
         out: memory for the block, uint8.
         stream: state of the stream, uint64; changed. The length of the block is in `stream[LENGTH]`.
@@ -661,9 +819,9 @@ def encode(
     """
     if cython.compiled:
         index_view = cython.declare("const int[::1]", index)
-        ticks_view = cython.declare("const unsigned long long[::1]", ticks)
+        ticks_view = cython.declare("const long long[::1]", ticks)
         flags_view = cython.declare("const unsigned int[::1]", flags)
-        values_view = cython.declare("const unsigned int[::1]", values)
+        values_view = cython.declare("const float[::1]", values)
         out_view = cython.declare("unsigned char[::1]", out)
         stream_view = cython.declare("unsigned long long[::1]", stream)
         slots_view = cython.declare("int[::1]", slots)
@@ -691,7 +849,7 @@ def encode(
             )
     else:
         done = _encode(
-            index.data, ticks.data, flags.data, values.data, start, len(index), out, len(out),
+            index.data, ticks.view("u8").data, flags.data, values.view("u4").data, start, len(index), out, len(out),
             stream, slots, rows, rows.cast("I"), rows.cast("Q"),
         )  # fmt: skip
     return done

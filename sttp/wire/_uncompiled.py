@@ -21,6 +21,7 @@ ushort: TypeAlias = int
 uint: TypeAlias = int
 ulonglong: TypeAlias = int
 void: TypeAlias = None
+p_char: TypeAlias = memoryview
 p_uchar: TypeAlias = memoryview
 p_int: TypeAlias = memoryview
 p_uint: TypeAlias = memoryview

@@ -1,18 +1,19 @@
 """Compact measurements: 9 bytes each, and a time of 0, 2, 4 or 8 (wire.md 6.2, 6.3).
 
-Where all measurements of a packet are of one width, they are NumPy records; others go through the loops of `_compact`.
+The loops of `_compact` read and write them. Where these are not compiled, measurements that are all of one width are
+taken as NumPy records instead: that is as fast as it can be without.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import construct
 import numpy as np
 from numpy.typing import NDArray
 
-from sttp.codes import CompactFlags, StateFlags
+from sttp.codes import CompactFlags
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.measurement import Columns
@@ -36,6 +37,7 @@ MAX_PACKET: Final = 32_767
 
 _ROOM: Final = MAX_PACKET - 6 - 5  # without the headers of the response and of the data packet
 _SHORTEST: Final = 9
+_LONGEST: Final = 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,30 +109,21 @@ _RECORD: Final = {
 }
 """A measurement by the width of its time."""
 
-# 6.3: a compact flag is set if any state of its mask is, and comes back as all of them
-_STATES: Final = {
-    CompactFlags.DATA_RANGE: 0x000000FC,
-    CompactFlags.DATA_QUALITY: 0x0000EF03,
-    CompactFlags.TIME_QUALITY: 0x00BF0000,
-    CompactFlags.SYSTEM_ISSUE: 0xE0000000,
-    CompactFlags.CALCULATED_VALUE: int(StateFlags.CALCULATED_VALUE),
-    CompactFlags.DISCARDED_VALUE: int(StateFlags.DISCARDED_VALUE),
-}
 _OFFSET: Final = int(CompactFlags.BASE_TIME_OFFSET)
 _TIME_INDEX: Final = int(CompactFlags.TIME_INDEX)
 
 
 def _compact_table(states: NDArray[np.uint32]) -> NDArray[np.uint8]:
     table = np.zeros(len(states), np.uint8)
-    for flag, mask in _STATES.items():
-        table[states & mask != 0] |= np.uint8(flag)
+    for flag, group in _compact.GROUPS.items():
+        table[states & group != 0] |= np.uint8(flag)
     return table
 
 
 def _state_table() -> NDArray[np.uint32]:
     table = np.zeros(256, np.uint32)
-    for flag, mask in _STATES.items():
-        table[np.arange(256) & flag != 0] |= np.uint32(mask)
+    for flag, group in _compact.GROUPS.items():
+        table[np.arange(256) & flag != 0] |= np.uint32(group)
     return table
 
 
@@ -190,16 +183,13 @@ def read_compact(
         )
     if not 0 <= count * _SHORTEST <= len(body):
         raise MessageError(f"{count} compact measurements in {len(body)} bytes", clause="6.2")
-    fields = _split(body, count, time_format)
-    columns = Columns(
-        fields.signal_index.view(np.int32),
-        _to_ticks(fields, time_format, base_times),
-        to_state_flags(fields.flags),
-        fields.value.view(np.float32),
-    )
-    if count and columns.signal_index.min() < 0:
-        raise MessageError(f"signal index {columns.signal_index.min()} is negative", clause="6.2")
-    return columns
+    bases = (0, 0)
+    if base_times is not None:
+        bases = (max(base_times.times[0], 0), max(base_times.times[1], 0))
+    records = None if _compact.COMPILED else _as_records(body, count, time_format)
+    if records is not None:
+        return _from_records(records, time_format, bases)
+    return _from_bytes(body, count, time_format, bases)
 
 
 def write_compact(columns: Columns, time_format: TimeFormat, base_times: BaseTimes | None) -> list[tuple[int, bytes]]:
@@ -219,37 +209,64 @@ def write_compact(columns: Columns, time_format: TimeFormat, base_times: BaseTim
     Raises:
         UsageError: a signal index is negative.
     """
-    count = len(columns.signal_index)
-    if count == 0:
+    if not len(columns.signal_index):
         return []
-    if columns.signal_index.min() < 0:
-        raise UsageError(f"signal index {columns.signal_index.min()} is negative")
     columns = Columns(*map(np.ascontiguousarray, columns))
-    flags = to_compact_flags(columns.flags)
-    if base_times is not None and base_times.active == 1:
-        flags |= _TIME_INDEX
-    times = columns.ticks
-    base = base_times.times[base_times.active] if base_times is not None else 0
-    if time_format.include_time and base > 0:
-        distance = times - base
-        near = (times > base) & (distance < time_format.reach)
-        flags[near] |= _OFFSET
-        times = np.where(near, distance // time_format.offset_unit, times)
-    fields = _Fields(flags, columns.signal_index.view(np.uint32), columns.value.view(np.uint32), times.view(np.uint64))
-    record = _record_of(flags, time_format)
-    if record is not None:
-        return _packets(_join_alike(fields, record), np.arange(1, count + 1) * record.itemsize)
-    ends = np.cumsum(_SHORTEST + np.where(flags & _OFFSET, *_widths(time_format)))
-    return _packets(_join_mixed(fields, time_format, ends), ends)
+    base = time_index = 0
+    if base_times is not None:
+        time_index = _TIME_INDEX * base_times.active
+        base = max(base_times.times[base_times.active], 0) if time_format.include_time else 0
+    packets = None if _compact.COMPILED else _through_records(columns, time_format, base, time_index)
+    return packets if packets is not None else _to_bytes(columns, time_format, base, time_index)
 
 
-class _Fields(NamedTuple):
-    """Measurements field by field, as the packet has them: all unsigned, times as ticks or as offsets (flag 0x40)."""
+def _negative(signal_index: np.int32) -> MessageError:
+    return MessageError(f"signal index {signal_index} is negative", clause="6.2")
 
-    flags: NDArray[np.uint8]
-    signal_index: NDArray[np.uint32]
-    value: NDArray[np.uint32]
-    time: NDArray[np.uint64]
+
+# by the loops
+
+
+def _from_bytes(body: Buffer, count: int, time_format: TimeFormat, bases: tuple[int, int]) -> Columns:
+    columns = Columns(
+        np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.uint32), np.empty(count, np.float32)
+    )  # fmt: skip
+    offset, full = _widths(time_format)
+    end = _compact.read(body, offset, full, time_format.offset_unit, bases, *columns) if count else 0
+    if end < 0:
+        raise _negative(columns.signal_index[~end])
+    if end != len(body):
+        raise MessageError(f"{count} compact measurements do not end with their {len(body)} bytes", clause="6.2")
+    return columns
+
+
+def _to_bytes(columns: Columns, time_format: TimeFormat, base: int, time_index: int) -> list[tuple[int, bytes]]:
+    packets = []
+    done, stop = 0, len(columns.signal_index)
+    full_bytes, milliseconds, reach = _widths(time_format)[1], time_format.milliseconds, time_format.reach
+    out = np.empty(min(_ROOM, _LONGEST * stop), np.uint8)
+    while done < stop:
+        first = done
+        done, body = _compact.write(*columns, first, full_bytes, milliseconds, reach, base, time_index, out)
+        if done < 0:
+            raise UsageError(f"signal index {columns.signal_index[~done]} is negative")
+        packets.append((done - first, body))
+    return packets
+
+
+# as records
+
+
+def _as_records(body: Buffer, count: int, time_format: TimeFormat) -> NDArray[np.void] | None:
+    """The measurements as NumPy records, if they are alike."""
+    # where the length fits a record, and the flags at its distances agree, all records are alike: by induction
+    for width in _widths(time_format):
+        record = _RECORD[width]
+        if 0 < len(body) == count * record.itemsize:
+            records = np.frombuffer(body, record)
+            if _record_of(records["flags"], time_format) is record:
+                return records
+    return None
 
 
 def _record_of(flags: NDArray[np.uint8], time_format: TimeFormat) -> np.dtype[np.void] | None:
@@ -261,69 +278,43 @@ def _record_of(flags: NDArray[np.uint8], time_format: TimeFormat) -> np.dtype[np
     return _RECORD[offset] if offset == full or has_offset.all() else None
 
 
-def _split(body: Buffer, count: int, time_format: TimeFormat) -> _Fields:
-    # where the length fits a record, and the flags at its distances agree, all records are alike: by induction
-    for width in _widths(time_format):
-        record = _RECORD[width]
-        if 0 < len(body) == count * record.itemsize:
-            records = np.frombuffer(body, record)
-            if _record_of(records["flags"], time_format) is record:
-                return _split_alike(records, width)
-    return _split_mixed(body, count, time_format)
+def _from_records(records: NDArray[np.void], time_format: TimeFormat, bases: tuple[int, int]) -> Columns:
+    index = records["signal_index"].astype(np.int32)
+    if index.min() < 0:
+        raise _negative(index[index < 0][0])
+    flags = records["flags"]
+    if records.dtype is _RECORD[0]:
+        ticks = np.zeros(len(records), np.int64)
+    elif records.dtype is _RECORD[8]:
+        ticks = records["time"].astype(np.uint64).view(np.int64)
+    else:
+        base = np.array(bases, np.int64)[flags >> 7]
+        ticks = np.where(base > 0, base + records["time"] * np.int64(time_format.offset_unit), 0)
+    return Columns(index, ticks, to_state_flags(flags), records["value"].astype(np.uint32).view(np.float32))
 
 
-def _split_alike(records: NDArray[np.void], width: int) -> _Fields:
-    return _Fields(
-        records["flags"].copy(),
-        records["signal_index"].astype(np.uint32),
-        records["value"].astype(np.uint32),
-        records["time"].astype(np.uint64) if width else np.zeros(len(records), np.uint64),
-    )
-
-
-def _split_mixed(body: Buffer, count: int, time_format: TimeFormat) -> _Fields:
-    fields = _Fields(
-        np.empty(count, np.uint8), np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(count, np.uint64)
-    )
-    end = _compact.split(memoryview(body), *_widths(time_format), *(field.data for field in fields))
-    if end != len(body):
-        raise MessageError(f"{count} compact measurements do not end with their {len(body)} bytes", clause="6.2")
-    return fields
-
-
-def _join_alike(fields: _Fields, record: np.dtype[np.void]) -> memoryview:
-    records = np.empty(len(fields.flags), record)
-    for name in record.fields or ():
-        records[name] = getattr(fields, name)
-    return records.view(np.uint8).data
-
-
-def _join_mixed(fields: _Fields, time_format: TimeFormat, ends: NDArray[np.intp]) -> memoryview:
-    body = memoryview(bytearray(int(ends[-1])))
-    flags, index, value, time = (field.data for field in fields)
-    _compact.join(flags, index, value, time, *_widths(time_format), body)
-    return body
-
-
-def _packets(body: memoryview, ends: NDArray[np.intp]) -> list[tuple[int, bytes]]:
-    """Cut `body`, whose measurements end at `ends`, into packets."""
-    packets = []
-    first = begin = 0
-    while first < len(ends):
-        last = int(np.searchsorted(ends, begin + _ROOM, "right"))
-        end = int(ends[last - 1])
-        packets.append((last - first, bytes(body[begin:end])))
-        first, begin = last, end
-    return packets
-
-
-def _to_ticks(fields: _Fields, time_format: TimeFormat, base_times: BaseTimes | None) -> NDArray[np.int64]:
-    """The times that a packet's times stand for."""
-    times = fields.time.view(np.int64)
-    has_offset = fields.flags & _OFFSET
-    if not time_format.include_time or not has_offset.any():
-        return times
-    bases = np.array([max(base, 0) for base in base_times.times] if base_times is not None else [0, 0], np.int64)
-    base = bases[fields.flags >> 7]
-    restored = np.where(base > 0, base + times * time_format.offset_unit, 0)
-    return np.where(has_offset, restored, times)
+def _through_records(
+    columns: Columns, time_format: TimeFormat, base: int, time_index: int
+) -> list[tuple[int, bytes]] | None:
+    """The packets, if all measurements are alike and good; the loop finds the words for what is wrong."""
+    if columns.signal_index.min() < 0:
+        return None
+    flags = to_compact_flags(columns.flags) | np.uint8(time_index)
+    times = columns.ticks
+    if base > 0:
+        distance = times - base
+        near = (times > base) & (distance < time_format.reach)
+        flags[near] |= _OFFSET
+        times = np.where(near, distance // time_format.offset_unit, times)
+    record = _record_of(flags, time_format)
+    if record is None:
+        return None
+    records = np.empty(len(flags), record)
+    records["flags"] = flags
+    records["signal_index"] = columns.signal_index
+    records["value"] = columns.value.view(np.uint32)
+    if record is not _RECORD[0]:
+        records["time"] = times.view(np.uint64)
+    most = _ROOM // record.itemsize
+    parts = [records[first : first + most] for first in range(0, len(records), most)]
+    return [(len(part), part.tobytes()) for part in parts]

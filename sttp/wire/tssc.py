@@ -50,8 +50,6 @@ TSSC_PAYLOAD: Final = construct.Struct(
 
 _HEADER: Final = struct.Struct(">BH")
 _LAST_SEQUENCE: Final = 65_535
-_NEGATIVE: Final = 2**31
-"""From here on an index is negative, when it is taken as unsigned."""
 _SLACK: Final = bytes(_tssc.SLACK)
 
 
@@ -144,17 +142,19 @@ class TsscEncoder:
 
     Args:
         block_size: largest block, in bytes. A block ends when fewer than 100 of them are left, as with the peers.
+        limits: `signal_index` bounds the memory: four bytes are taken for each index up to the largest.
 
     Raises:
         UsageError: blocks of this size could not hold a measurement.
     """
 
-    __slots__ = ("_block", "_points", "_sequence")
+    __slots__ = ("_block", "_limits", "_points", "_sequence")
 
-    def __init__(self, *, block_size: int = BLOCK_SIZE) -> None:
+    def __init__(self, *, block_size: int = BLOCK_SIZE, limits: Limits = DEFAULT_LIMITS) -> None:
         if block_size < _tssc.MARGIN:
             raise UsageError(f"TSSC blocks of {block_size} bytes, where {_tssc.MARGIN} are needed")
         self._block = memoryview(bytearray(block_size))
+        self._limits = limits
         self._points = _Points(np.zeros(0, np.int32))
         self._sequence = 0
 
@@ -168,28 +168,22 @@ class TsscEncoder:
             The blocks in the order in which they must be sent; none for an empty batch.
 
         Raises:
-            UsageError: a signal index is negative; nothing was encoded.
+            UsageError: a signal index is negative or larger than `Limits.signal_index`; nothing was encoded.
         """
-        index = np.ascontiguousarray(columns.signal_index, np.int32)
-        stop = len(index)
+        stop = len(columns.signal_index)
         if not stop:
             return []
-        highest = int(np.maximum.reduce(index.view(np.uint32)))
-        if highest >= _NEGATIVE:
-            raise UsageError(f"signal index {index.min()} is negative")
+        columns = Columns(*map(np.ascontiguousarray, columns))
+        highest = int(np.maximum.reduce(columns.signal_index.view(np.uint32)))  # a negative one is the highest then
+        if highest > self._limits.signal_index:
+            raise UsageError(_outside(columns.signal_index, self._limits))
         points = self._points
         self._number_up_to(highest)
         points.reserve(stop)
-        ticks = np.ascontiguousarray(columns.ticks, np.int64).view(np.uint64)
-        flags = np.ascontiguousarray(columns.flags, np.uint32)
-        bits = np.ascontiguousarray(columns.value, np.float32).view(np.uint32)
         blocks = []
         start = 0
         while start < stop:
-            end = _tssc.encode(
-                index, ticks, flags, bits, start, self._block,
-                points.stream, points.slots, points.rows,
-            )  # fmt: skip
+            end = _tssc.encode(*columns, start, self._block, points.stream, points.slots, points.rows)
             block = bytes(self._block[: points.stream[_tssc.LENGTH]])
             blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
             self._sequence = _following(self._sequence)
@@ -202,6 +196,14 @@ class TsscEncoder:
             larger = np.full(max(signal_index + 1, 2 * len(slots)), _tssc.UNSEEN, np.int32)
             larger[: len(slots)] = slots
             self._points.slots = larger.data
+
+
+def _outside(signal_index: NDArray[np.int32], limits: Limits) -> str:
+    """What is wrong with signal indexes that are not all within the limits."""
+    lowest = signal_index.min()
+    if lowest < 0:
+        return f"signal index {lowest} is negative"
+    return f"signal index {signal_index.max()}, where {limits.signal_index} is the largest (Limits.signal_index)"
 
 
 class TsscDecoder:
@@ -287,14 +289,12 @@ class TsscDecoder:
             raise TsscError(f"a TSSC block of {len(block)} bytes cannot hold {count} measurements", clause="6.4")
         points = self._points
         points.reserve(count)
-        index = np.empty(count, np.int32)
-        ticks = np.empty(count, np.uint64)
-        flags = np.empty(count, np.uint32)
-        bits = np.empty(count, np.uint32)
-        fault = _tssc.decode(
-            b"".join((block, _SLACK)), len(block), count, points.stream, points.slots, points.rows,
-            index, ticks, flags, bits,
+        columns = Columns(
+            np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.uint32),
+            np.empty(count, np.float32),
         )  # fmt: skip
+        data = b"".join((block, _SLACK))
+        fault = _tssc.decode(data, len(block), count, points.stream, points.slots, points.rows, *columns)
         if fault:
             raise TsscError(f"a TSSC block of {len(block)} bytes {_tssc.FAULTS[fault]}", clause="6.4")
-        return Columns(index, ticks.view(np.int64), flags, bits.view(np.float32))
+        return columns

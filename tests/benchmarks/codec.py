@@ -1,7 +1,8 @@
 """How many million measurements a second the codecs take in and give out, compiled or uncompiled as they are installed.
 
-Each number is the median of runs that alternate with those of the others, with the slowest and the fastest. A batch has
-the measurements of four frames, as a publisher would send them; the batch is in memory, and so are the blocks.
+Each number is the median of runs that alternate with those of the others, with the slowest and the fastest, in
+processor time, so that what a shared machine does besides counts little. A batch has the measurements of four frames,
+as a publisher would send them; the batch is in memory, and so are the blocks.
 
     python tests/benchmarks/codec.py [--signals N] [--runs N] [--json]
 """
@@ -95,9 +96,9 @@ def main() -> None:
     timed = cases(options.signals, frames)
     for _ in range(options.runs):
         for name, run in timed.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             run()
-            rates.setdefault(name, []).append(total / (time.perf_counter() - begin) / 1e6)
+            rates.setdefault(name, []).append(total / (time.process_time() - begin) / 1e6)
 
     about = {
         "loops": "compiled" if _tssc.COMPILED else "uncompiled",

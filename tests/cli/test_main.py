@@ -10,10 +10,14 @@ import typer.main
 from sttp import cli
 from sttp.cli import main
 
-COMMANDS = ["publish", "subscribe", "metadata", "filter", "plugins", "demo", "conformance"]
+COMMANDS = [
+    "publish", "subscribe", "metadata", "filter", "bench", "doctor", "demo", "cert", "plugins", "conformance",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([command, "--help"] for command in COMMANDS), ["plugins", "doctor", "--help"]]
+)
 def test_help_is_complete(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == 0
     out, err = capsys.readouterr()
@@ -100,10 +104,10 @@ def test_debug_shows_the_traceback_wherever_it_stands(capsys: pytest.CaptureFixt
 
 
 def test_our_own_mistakes_are_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
+    def broken(policy: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("sttp.cli.plugins.load_plugins", broken)
+    monkeypatch.setattr("sttp.cli.plugins.find_plugins", broken)
     assert main(["plugins"]) == 1
     assert capsys.readouterr().err == "sttp: error: KeyError: 'x' (a bug in sttp; --debug shows where)\n"
 

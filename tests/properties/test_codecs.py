@@ -183,24 +183,18 @@ def test_compact_reads_what_is_declared(
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
 
 
-@given(compact_bodies())
-def test_compact_as_records_and_in_the_loop(given_body: tuple[bytes, int, TimeFormat]) -> None:
+@given(compact_bodies(), st.tuples(some_base, some_base))
+def test_compact_as_records_and_in_the_loop(given_body: tuple[bytes, int, TimeFormat], bases: tuple[int, int]) -> None:
     body, count, time_format = given_body
-    split = compact._split(body, count, time_format)
-    looped = compact._split_mixed(body, count, time_format)
-    assert [field.tobytes() for field in split] == [field.tobytes() for field in looped]
-    ends = np.cumsum([9 + _time_width(flags, time_format) for flags in split.flags.tolist()])
+    known = (max(bases[0], 0), max(bases[1], 0)) if time_format.include_time else (0, 0)
+    looped = compact._from_bytes(body, count, time_format, known)
+    records = compact._as_records(body, count, time_format)
+    if records is not None:
+        assert _bits(compact._from_records(records, time_format, known)) == _bits(looped)
     if count:
-        assert bytes(compact._join_mixed(split, time_format, ends)) == body
-        record = compact._record_of(split.flags, time_format)
-        if record is not None:
-            assert bytes(compact._join_alike(split, record)) == body
-
-
-def _time_width(flags: int, time_format: TimeFormat) -> int:
-    if not time_format.include_time:
-        return 0
-    return (2 if time_format.milliseconds else 4) if flags & 0x40 else 8
+        for base, time_index in ((known[0], 0), (known[1], 0x80)):
+            packets = compact._through_records(looped, time_format, base, time_index)
+            assert packets is None or packets == compact._to_bytes(looped, time_format, base, time_index)
 
 
 @given(st.binary(max_size=120), st.integers(-1, 12), time_formats, base_times)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import csv
+import atexit
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pytest
 
 from in_process import plug_in
+from parties import Party
 from sttp import (
     EVERYTHING,
     Encoding,
@@ -25,10 +28,10 @@ from sttp import (
     Publisher,
     RefusedError,
     Subscriber,
-    ticks,
 )
-from sttp.codes import OperationalModes, Role
+from sttp.codes import OperationalModes, Response, Role
 from sttp.measurement import Columns
+from sttp.security import Security
 from sttp.session import PublisherConfig, SubscriberConfig
 from sttp.session.events import (
     BufferBlockConfirmed,
@@ -37,12 +40,14 @@ from sttp.session.events import (
     UserCommandReceived,
     UserResponseReceived,
 )
+from sttp.testing.recording import fault, grid, rows
+from sttp.testing.tap import Recording, Tap
 from sttp.transport import RedialPolicy
 from sttp.transport.memory import MemoryTransport
 from sttp.wire.commands import ConfirmUpdateSignalIndexCache, write_command
+from sttp.wire.frame import FrameReader
 from sttp.wire.responses import NoOP, write_response
 from sttp_conformance.measurements import Measurements
-from tap import Recording, Tap
 
 __all__ = [
     "CONVERSATIONS",
@@ -58,7 +63,7 @@ __all__ = [
 ]
 
 DIRECTIONS = {"forward": "", "reverse": "reverse+"}
-TRANSPORTS = {"memory": "memory://hub", "tcp": "tcp://127.0.0.1:0"}
+TRANSPORTS = {"memory": "memory://hub", "tcp": "tcp://127.0.0.1:0", "tls": "tls://127.0.0.1:0"}
 NOOP = write_response(NoOP(), OperationalModes())
 _CONFIRM = write_command(ConfirmUpdateSignalIndexCache(), OperationalModes())
 ROWS_AT_ONCE = {"forward": 1, "reverse": 7}
@@ -129,11 +134,14 @@ class Ends:
                     overflow=Overflow.WAIT,
                     queue_limit=2000,
                     redial=redial,
+                    security=security(),
                     config=publisher_config,
                 )
 
             def subscriber(url: str) -> Subscriber:
-                return Subscriber(url, filter=wanted, encoding=encoding, redial=redial, config=config, **settings)
+                return Subscriber(
+                    url, filter=wanted, encoding=encoding, redial=redial, config=config, security=security(), **settings
+                )
 
             async with AsyncExitStack() as ends:
                 if way.direction == "forward":
@@ -150,30 +158,13 @@ class Ends:
 
 
 @cache
-def grid() -> Metadata:
-    with as_file(files("sttp") / "data" / "kundur-two-area-fault.metadata.xml") as path:
-        return Metadata.from_file(path)
-
-
-@cache
-def fault() -> Columns:
-    """The fault recording, read without help of the code under test but for its time stamps."""
-    text = (files("sttp") / "data" / "kundur-two-area-fault-60fps.csv").read_text("utf-8")
-    header, *rows = csv.reader(text.splitlines())
-    index = {tag: index for index, tag in enumerate(grid().signals.tags)}
-    order = np.array([index[tag] for tag in header[1:]], np.int32)
-    count = len(order)
-    return Columns(
-        np.tile(order, len(rows)),
-        np.repeat(np.array([ticks.from_iso(row[0]) for row in rows], np.int64), count),
-        np.zeros(count * len(rows), np.uint32),
-        np.array([row[1:] for row in rows]).astype(np.float32).ravel(),
-    )
-
-
-def rows(columns: Columns) -> Measurements:
-    """Columns of the recording with their signal IDs, bit for bit."""
-    return Measurements.of(columns, grid().signals)
+def security() -> Security:
+    """Of one who trusts nobody but itself, and so the other end."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    party = Party(folder, "both")
+    party.trust("both", party.issuer)
+    return party.security
 
 
 def wanted_of_the_fault(keys: tuple[str, ...]) -> Measurements:
@@ -297,10 +288,19 @@ async def say_everything(ends: Ends, expected: Measurements) -> None:
     subscriber.update_processing_interval(33)
     await _next(heard, CommandSucceeded)
 
+    before = _caches(tap)
     publisher.change_metadata(Metadata.of(measurements=[grid().measurements[n] for n in (4, 2, 0)]))
+    await tap.until(lambda: _caches(tap) > before)
     await in_force()
     await stream(5, 3)
     assert Measurements(np.concatenate(received)) == expected, "the application got something else"
+
+
+def _caches(tap: Recording) -> int:
+    """How many signal index caches the publisher has sent."""
+    frames = FrameReader(1 << 24, name="test")
+    frames.feed(tap.said_by(Role.PUBLISHER))
+    return sum(frame[0] == Response.UPDATE_SIGNAL_INDEX_CACHE for frame in frames.frames())
 
 
 async def _next(events: AsyncIterator[PeerEvent[Any]], kind: type) -> PeerEvent[Any]:

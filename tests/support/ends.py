@@ -27,18 +27,19 @@ async def joined(
     *,
     publisher: Mapping[str, Any] | None = None,
     subscriber: Mapping[str, Any] | None = None,
+    scheme: str = "tcp",
 ) -> AsyncIterator[tuple[Publisher, Subscriber]]:
     """Both ends. Whoever listens does so at a port that the system chooses."""
     to_publisher = {"metadata": metadata, "redial": SOON, **(publisher or {})}
     to_subscriber = {"redial": SOON, **(subscriber or {})}
     if direction == "forward":
         async with (
-            Publisher("tcp://127.0.0.1:0", **to_publisher) as sending,
+            Publisher(f"{scheme}://127.0.0.1:0", **to_publisher) as sending,
             Subscriber(sending.listening[0], **to_subscriber) as receiving,
         ):
             yield sending, receiving
     else:
-        async with Subscriber("reverse+tcp://127.0.0.1:0", **to_subscriber) as receiving:
+        async with Subscriber(f"reverse+{scheme}://127.0.0.1:0", **to_subscriber) as receiving:
             assert receiving.listening is not None
             async with Publisher(receiving.listening, **to_publisher) as sending:
                 yield sending, receiving

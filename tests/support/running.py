@@ -43,9 +43,9 @@ class Running:
         """Send a signal."""
         self.process.send_signal(number)
 
-    def ended(self) -> tuple[int, str, str]:
+    def ended(self, patience: float = PATIENCE) -> tuple[int, str, str]:
         """Wait for the end: exit code, and what is left of stdout and stderr."""
-        out, err = self.process.communicate(timeout=PATIENCE)
+        out, err = self.process.communicate(timeout=patience)
         return self.process.returncode, out, err
 
 

@@ -31,6 +31,7 @@ from bad_peer import BadPeer, PeerListener
 from sttp import MeasurementBatch, Publisher, Subscriber
 from sttp.codes import Role
 from sttp.metadata import simulated_metadata
+from sttp.security import AdmissionPolicy
 from sttp.session import PublisherConfig, SubscriberConfig
 from sttp.transport.links import RedialPolicy
 from sttp.wire.commands import AnyCommand
@@ -64,6 +65,8 @@ SERVED = 5.0
 """Seconds within which a genuine peer must be served."""
 
 FAST = RedialPolicy(base=0.005, cap=0.02)
+OPEN = AdmissionPolicy(rate=1e9, burst=10**9, per_source=10**9, offences=10**9)
+"""All attackers of a siege come from the address of the genuine peer."""
 SIGNALS = 20
 METADATA = simulated_metadata(SIGNALS)
 SOME = f"FILTER TOP {SIGNALS} ActiveMeasurements WHERE True"
@@ -324,7 +327,9 @@ class PublisherSiege(Siege):
             urls.append(f"reverse+tcp://127.0.0.1:{self.port}")
         witness = Witness()
         async with (
-            Publisher(*urls, metadata=self._metadata, redial=FAST, config=self._config) as self.publisher,
+            Publisher(
+                *urls, metadata=self._metadata, redial=FAST, config=self._config, admission=OPEN
+            ) as self.publisher,
             Subscriber(self.publisher.listening[0], filter=SOME, redial=FAST) as subscriber,
             running(witness.watch(subscriber)),
         ):
@@ -360,7 +365,9 @@ class SubscriberSiege(Siege):
     async def _stream(self) -> AsyncIterator[None]:
         url = f"tcp://127.0.0.1:{self.port}" if self.dialing else "reverse+tcp://127.0.0.1:0"
         async with (
-            Subscriber(url, redial=FAST, config=self._config, max_publishers=self._max_publishers) as self.subscriber,
+            Subscriber(
+                url, redial=FAST, config=self._config, max_publishers=self._max_publishers, admission=OPEN
+            ) as self.subscriber,
             running(self._witness.watch(self.subscriber)),
         ):
             if self.dialing:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
+from parties import Party
 from sttp.transport import ByteStream, Listener, Transport, load_plugins
 from sttp.transport.memory import MemoryTransport
+from sttp_tls import TlsLayer
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,7 @@ class Case:
 
     transport: Transport
     anywhere: str
+    proves_identities: bool = False
 
     async def listen(self) -> Listener:
         return await self.transport.listen(self.anywhere)
@@ -34,6 +42,27 @@ CASES: dict[str, Callable[[], Case]] = {
     "memory": lambda: Case(MemoryTransport(), "somewhere"),
     "memory, byte by byte": lambda: Case(MemoryTransport(capacity=64, cut=1), "somewhere"),
     "tcp": lambda: Case(load_plugins().transports["tcp"], "127.0.0.1:0"),
+}
+
+
+@cache
+def tls() -> TlsLayer:
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    party = Party(folder, "both")
+    party.trust("both", party.issuer)
+    return TlsLayer(party.security)
+
+
+def over_tls(transport: Transport, anywhere: str) -> Case:
+    return Case(tls().over(transport), anywhere, proves_identities=True)
+
+
+# a record of TLS is longer than 64 bytes, and ten of them must find room
+CASES |= {
+    "tls over memory": lambda: over_tls(MemoryTransport(), "somewhere"),
+    "tls over memory, byte by byte": lambda: over_tls(MemoryTransport(capacity=512, cut=1), "somewhere"),
+    "tls over tcp": lambda: over_tls(load_plugins().transports["tcp"], "127.0.0.1:0"),
 }
 
 

@@ -71,7 +71,12 @@ class Plugin:
 
 def installed(*plugins: object) -> Plugins:
     sources = [
-        Source(name=f"plugin{number}", distribution="example", version="1.0", load=lambda plugin=plugin: plugin)
+        Source(
+            name=f"plugin{number}",
+            distribution="example",
+            version="" if plugin is forward_plugin else "1.0",
+            load=lambda plugin=plugin: plugin,
+        )
         for number, plugin in enumerate(plugins)
     ]
     return collect_plugins(sources)

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sttp.transport import BACKLOG, EndpointError, TransportError, parse_endpoint
+from sttp.transport import BACKLOG, EndpointError, TransportError, parse_endpoint, translated
 from sttp_tcp import TcpTransport, sttp_transports
 from sttp_tcp.address import HostPort, label
-from sttp_tcp.failures import translated
 from sttp_tcp.stream import TcpStream
 
 needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
@@ -100,8 +99,8 @@ def test_labels() -> None:
     [
         (OSError(errno.ECONNREFUSED, "x"), "connection refused"),
         (OSError(errno.ENETUNREACH, "x"), "network unreachable"),
-        (OSError(errno.EADDRINUSE, "x"), "choose another port or stop it"),
-        (OSError(errno.EACCES, "x"), "ports below 1024 need privileges"),
+        (OSError(errno.EADDRINUSE, "x"), "choose another or stop it"),
+        (OSError(errno.EACCES, "x"), "permission denied"),
         (socket.gaierror(socket.EAI_NONAME, "x"), "host name not found"),
         (OSError(errno.ENOTTY, "Not a typewriter"), "Not a typewriter"),
         (OSError("just text"), "just text"),
@@ -119,6 +118,17 @@ def test_labels() -> None:
 def test_failures_in_plain_words(error: OSError, words: str) -> None:
     with pytest.raises(TransportError, match=rf"^doing: .*{words}" if "doing" not in words else words):
         raise translated(error, "doing")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "ports below 1024 need privileges"), (errno.EADDRINUSE, "choose another port")]
+)
+async def test_what_is_said_of_ports(number: int, words: str) -> None:
+    with (
+        patch("socket.create_server", side_effect=OSError(number, "x")),
+        pytest.raises(TransportError, match=rf"^cannot listen on 127\.0\.0\.1:7: .*{words}"),
+    ):
+        await TcpTransport().listen("127.0.0.1:7")
 
 
 @pytest.mark.parametrize("address", [":7165", "hub:0"])
@@ -257,7 +267,7 @@ async def test_options_of_the_socket() -> None:
 
 async def test_close_gives_up_on_a_peer_that_does_not_close() -> None:
     left, right = await tcp_pair()
-    with patch("sttp_tcp.stream._LINGER_S", 0.001):
+    with patch("sttp.transport.sockets._LINGER_S", 0.001):
         await left.close()
     await right.close()
 
@@ -266,7 +276,7 @@ async def test_close_gives_up_on_a_peer_that_does_not_read() -> None:
     left, right = await tcp_pair()
     sending = asyncio.create_task(left.send([bytes(64_000_000)]))
     await asyncio.sleep(0)
-    with patch("sttp_tcp.stream._FLUSH_S", 0.001):
+    with patch("sttp.transport.sockets._FLUSH_S", 0.001):
         await left.close()
     with pytest.raises(TransportError):
         await sending

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import construct
 import numpy as np
@@ -236,6 +237,18 @@ def test_a_count_beyond_the_limit() -> None:
     with pytest.raises(LimitError) as caught:
         read_compact(bytes(27), 3, NO_TIME, None, limits=Limits(packet_measurements=2))
     assert caught.value.limit == "packet_measurements"
+
+
+def test_a_count_that_cannot_be_is_refused_before_memory_is_taken() -> None:
+    body = bytes(27)
+    tracemalloc.start()
+    try:
+        for count in (4, 2**18, 2**31 - 1, 2**32 - 1):
+            with pytest.raises((MessageError, LimitError)):
+                read_compact(body, count, NO_TIME, None)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("time_format", FORMATS)

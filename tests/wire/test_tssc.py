@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from sttp.wire.tssc import (
 
 VECTORS = sorted(path for path in (Path(__file__).parent / "vectors" / "tssc").glob("*.json") if path.stem[0].isdigit())
 T = 0x08DAA19EA6B30000
+ANY_INDEX = Limits(signal_index=2**31 - 1)
 
 
 @pytest.fixture(params=TSSC_LOOPS, autouse=True)
@@ -99,10 +101,10 @@ ONE_AND_A_HALF = 0x3FC00000
 def test_vectors_are_encoded_to_the_bit(path: Path) -> None:
     vector = _vector(path)
     encoded = hashlib.sha256()
-    encoder = TsscEncoder(block_size=vector["buffer_length"])
+    encoder = TsscEncoder(block_size=vector["buffer_length"], limits=ANY_INDEX)
     for batch in _batches(vector["blocks"]):
         if batch[0]["reset"]:
-            encoder = TsscEncoder(block_size=vector["buffer_length"])
+            encoder = TsscEncoder(block_size=vector["buffer_length"], limits=ANY_INDEX)
         blocks = encoder.encode(_columns([row for block in batch for row in block["measurements"]]))
         assert [block.block.hex() for block in blocks] == [block["encoded"] for block in batch]
         assert [block.count for block in blocks] == [block["count"] for block in batch]
@@ -255,6 +257,40 @@ def test_what_an_encoder_refuses() -> None:
     assert encoder.encode(_columns([[0, T, 0, 1]])) == TsscEncoder().encode(_columns([[0, T, 0, 1]]))
 
 
+def test_an_encoder_takes_no_memory_for_an_index_beyond_the_limit() -> None:
+    encoder = TsscEncoder(limits=Limits(signal_index=1000))
+    ((_, before),) = [(block.count, block.block) for block in TsscEncoder().encode(_columns([[1000, T, 0, 1]]))]
+    for index in (1001, 2**31 - 1):
+        with pytest.raises(UsageError, match=f"{index}, where 1000 is the largest"):
+            encoder.encode(_columns([[0, T, 0, 1], [index, T, 0, 1]]))
+    with pytest.raises(UsageError):
+        TsscEncoder().encode(_columns([[Limits().signal_index + 1, T, 0, 1]]))
+    assert [block.block for block in encoder.encode(_columns([[1000, T, 0, 1]]))] == [before]
+    assert len(encoder._points.slots) == 1001
+
+
+@pytest.mark.parametrize("block_size", [100, 101, 103, 110, 133])
+def test_runs_of_values_that_stay_end_where_a_block_is_full(block_size: int) -> None:
+    """Constant values have a bit each; whatever begins in a block is the same as one measurement at a time."""
+    frames = [[index, T + frame * 333_333, 0, 7] for frame in range(60) for index in range(41)]
+    columns = _columns(frames)
+    encoder = TsscEncoder(block_size=block_size)
+    blocks = encoder.encode(columns)
+    decoder = _decoder(41)
+    parts = [decoder.decode(block.block, sequence=block.sequence, count=block.count) for block in blocks]
+    assert _rows(Columns.concatenate(parts)) == frames
+    assert max(len(block.block) for block in blocks) <= block_size
+    assert len(blocks) > 3
+    # every block but the last begins its last measurement with 100 bytes left, and could not begin another
+    for block in blocks[:-1]:
+        assert block_size - len(block.block) < 100
+    # the same blocks come from batches that end where they end
+    again, start = TsscEncoder(block_size=block_size), 0
+    for block in blocks:
+        assert again.encode(columns.select(slice(start, start + block.count))) == [block]
+        start += block.count
+
+
 def test_columns_need_not_be_contiguous() -> None:
     columns = _columns([[index, T + index, index, index] for index in range(20)])
     assert TsscEncoder().encode(columns.select(slice(None, None, 2))) == TsscEncoder().encode(
@@ -337,6 +373,28 @@ def test_rule_4_a_count_beyond_the_limit() -> None:
     assert not decoder.synchronised
     with pytest.raises(LimitError):
         _decoder().decode(b"\xff" * 2**16, sequence=0, count=2**31 - 1)
+
+
+def test_what_cannot_be_is_refused_before_memory_is_taken() -> None:
+    decoder, encoder = _decoder(), TsscEncoder()
+    block = bytes(32_768)
+    far = b"\x07\xff\xff\xff\x7f"  # PointIDXOR32: signal index 2 147 483 647
+    tracemalloc.start()
+    try:
+        for count in (2**31 - 1, 2**32 - 1):
+            with pytest.raises(LimitError):
+                decoder.decode(block, sequence=0, count=count)
+        with pytest.raises(TsscError, match="cannot hold"):
+            decoder.decode(b"", sequence=0, count=2**18)
+        with pytest.raises(TsscError, match="not in the signal index cache"):
+            decoder.decode(far, sequence=0, count=1)
+        with pytest.raises(OutOfSequence):
+            decoder.decode(block, sequence=9, count=2**18)
+        with pytest.raises(UsageError):
+            encoder.encode(_columns([[2**31 - 1, T, 0, 1]]))
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_rule_5_after_damage_only_sequence_0() -> None:

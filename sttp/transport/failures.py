@@ -6,9 +6,10 @@ import errno
 import re
 import socket
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from sttp.transport import TransportError
+from sttp.errors import TransportError
 
 __all__ = ["translated"]
 
@@ -20,9 +21,9 @@ _WORDS: Final[Mapping[int, str]] = {
     errno.ETIMEDOUT: "timed out",
     errno.ENETUNREACH: "network unreachable",
     errno.EHOSTUNREACH: "host unreachable",
-    errno.EADDRINUSE: "address already in use (another program listens there; choose another port or stop it)",
+    errno.EADDRINUSE: "address already in use (another program listens there; choose another or stop it)",
     errno.EADDRNOTAVAIL: "no interface of this machine has that address",
-    errno.EACCES: "permission denied (ports below 1024 need privileges)",
+    errno.EACCES: "permission denied",
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
 }
@@ -30,20 +31,21 @@ _WORDS: Final[Mapping[int, str]] = {
 _NUMBERED: Final = re.compile(r"\[Errno (\d+)\]")
 
 
-def translated(error: OSError, doing: str) -> TransportError:
+def translated(error: OSError, doing: str, *, words: Mapping[int, str] = MappingProxyType({})) -> TransportError:
     """`error` in plain words.
 
     Args:
         error: what the system said.
         doing: what was being done, such as `cannot connect to hub:7165`.
+        words: by error number, what is better said over this medium than the usual words.
     """
-    return TransportError(f"{doing}: {_words(error)}")
+    return TransportError(f"{doing}: {_said(error, {**_WORDS, **words})}")
 
 
-def _words(error: OSError) -> str:
+def _said(error: OSError, words: Mapping[int, str]) -> str:
     if isinstance(error, socket.gaierror):
         return "host name not found"
     # Where a name has several addresses asyncio joins the failures into one text, and the numbers are only there.
     numbers = [error.errno] if error.errno is not None else map(int, _NUMBERED.findall(str(error)))
-    words = dict.fromkeys(_WORDS[number] for number in numbers if number in _WORDS)
-    return ", ".join(words) or error.strerror or str(error) or type(error).__name__
+    said = dict.fromkeys(words[number] for number in numbers if number in words)
+    return ", ".join(said) or error.strerror or str(error) or type(error).__name__

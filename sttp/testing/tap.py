@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sttp.codes import Role
@@ -32,7 +32,11 @@ class Recording:
 
     async def ends_with(self, data: bytes) -> None:
         """Wait until the last chunk ends with `data`."""
-        while not (self.chunks and self.chunks[-1][1].endswith(data)):
+        await self.until(lambda: bool(self.chunks) and self.chunks[-1][1].endswith(data))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is looked at whenever something passes."""
+        while not condition():
             self._grown.clear()
             await self._grown.wait()
 
@@ -49,11 +53,13 @@ class Tap:
 
     Attributes:
         recordings: every stream that came up, whoever dialed.
+        streams: the streams themselves.
     """
 
     def __init__(self, at: Role = Role.PUBLISHER) -> None:
         self.at = at
         self.recordings: list[Recording] = []
+        self.streams: list[ByteStream] = []
         self._came_up = asyncio.Event()
 
     async def first(self) -> Recording:
@@ -68,6 +74,7 @@ class Tap:
     def record(self, stream: ByteStream) -> ByteStream:
         """The same stream, recorded from now on."""
         self.recordings.append(Recording())
+        self.streams.append(stream)
         self._came_up.set()
         return _Stream(stream, self.at, self.recordings[-1])
 

@@ -1,0 +1,198 @@
+"""Wrong about base times."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from sttp.codes import Command, Response
+from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
+from sttp_conformance.mutants import (
+    CLOSE,
+    Conversation,
+    Item,
+    Mutant,
+    Rewrite,
+    added_after,
+    added_before,
+    dropped,
+    edited,
+    replaced,
+)
+
+_BASE_TIMES = Response.UPDATE_BASE_TIMES
+_DATA = Response.DATA_PACKET
+_CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
+_TIMES = struct.Struct(">iQQ")
+_SOME = b"\x84\x02\0\0\0\x14" + _TIMES.pack(0, 639_000_000_000_000_000, 639_000_004_200_000_000)
+
+
+def _based(change: Callable[[int, int, int], tuple[int, int, int]]) -> Rewrite:
+    """Other base times; given the active index and both times."""
+    return edited(_BASE_TIMES, lambda payload: _TIMES.pack(*change(*_TIMES.unpack(payload))))
+
+
+def _at_the_end(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Base times are announced behind the packet that needs them."""
+    memory = conversation.memory
+    if frame[0] == _BASE_TIMES:
+        memory["late"] = frame
+        return ()
+    if frame[0] == _DATA and "late" in memory:
+        return frame, memory.pop("late")
+    return (frame,)
+
+
+def _first_only(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """The first base times are kept."""
+    return (conversation.memory.setdefault("first", frame),) if frame[0] == _BASE_TIMES else (frame,)
+
+
+def _active_only(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Records are read with the active base time, whatever they name."""
+    if frame[0] != _BASE_TIMES:
+        return (frame,)
+    active, *times = _TIMES.unpack(frame[6:])
+    return (frame[:6] + _TIMES.pack(active, times[active], times[active]),)
+
+
+def _cleared_by_the_cache(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Base times that came before the cache are forgotten."""
+    if frame[0] == _CACHE:
+        conversation.memory["cache"] = True
+    return () if frame[0] == _BASE_TIMES and "cache" not in conversation.memory else (frame,)
+
+
+def _confirms() -> tuple[Rewrite, Rewrite]:
+    def hears(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+        if frame[0] == _BASE_TIMES:
+            conversation.memory["due"] = True
+        return (frame,)
+
+    def says(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+        return (b"\x09", frame) if conversation.memory.pop("due", False) else (frame,)
+
+    return hears, says
+
+
+_HEARS, _CONFIRMS = _confirms()
+
+
+def _times(change: Callable[[list[Any]], int]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    """The application reports other times."""
+    return lambda request, answer: (
+        answer | {"measurements": [[row[0], change(row), *row[2:]] for row in answer["measurements"]]}
+        if request == "report"
+        else answer
+    )
+
+
+def _signed(row: list[Any]) -> int:
+    """Offsets beyond the half are taken to be negative: those of the suite count from whole thirtieths of a second."""
+    time: int = row[1]
+    return time - 2**32 if row[2] >= 4 else time
+
+
+MUTANTS = (
+    Mutant(
+        "publisher_sends_one_base_time",
+        PUBLISHER,
+        caught_by=("base_times_are_well_formed",),
+        says=edited(_BASE_TIMES, lambda payload: payload[:12]),
+    ),
+    Mutant(
+        "publisher_makes_the_base_time_2_active",
+        PUBLISHER,
+        caught_by=("base_times_are_well_formed",),
+        says=_based(lambda active, first, second: (2, first, second)),
+    ),
+    Mutant(
+        "publisher_marks_base_times_as_leap_seconds",
+        PUBLISHER,
+        caught_by=("base_times_are_well_formed",),
+        says=_based(lambda active, first, second: (active, first, second | 1 << 63)),
+    ),
+    Mutant(
+        "publisher_announces_base_times_too_late",
+        PUBLISHER,
+        caught_by=("short_times_follow_their_base_time",),
+        says=_at_the_end,
+    ),
+    Mutant(
+        "publisher_uses_short_times_without_base_times",
+        PUBLISHER,
+        caught_by=("short_times_follow_their_base_time",),
+        says=dropped(_BASE_TIMES),
+    ),
+    Mutant(
+        "publisher_adds_offsets_to_the_other_base_time",
+        PUBLISHER,
+        caught_by=("short_times_add_up",),
+        says=_based(lambda active, first, second: (active, second, first)),
+    ),
+    Mutant(
+        "publisher_ignores_the_wish_for_milliseconds",
+        PUBLISHER,
+        caught_by=("short_times_add_up",),
+        hears=replaced(
+            Command.SUBSCRIBE,
+            lambda frame: frame.replace(b"useMillisecondResolution=True", b"useMillisecondResolution=None"),
+        ),
+    ),
+    Mutant(
+        "publisher_sends_base_times_on_every_subscription",
+        PUBLISHER,
+        caught_by=("sends_no_base_times_without_need",),
+        says=added_after(_CACHE, _SOME),
+    ),
+    Mutant(
+        "publisher_answers_a_confirm_of_base_times",
+        PUBLISHER,
+        caught_by=("ignores_confirm_of_base_times",),
+        says=added_before(Response.SUCCEEDED, b"\x81\x09\0\0\0\x02no", answering=Command.UPDATE_PROCESSING_INTERVAL),
+    ),
+    Mutant(
+        "publisher_closes_at_a_confirm_of_base_times",
+        PUBLISHER,
+        caught_by=("ignores_confirm_of_base_times",),
+        hears=replaced(Command.CONFIRM_UPDATE_BASE_TIMES, lambda frame: CLOSE),
+    ),
+    Mutant(
+        "subscriber_reads_offsets_as_signed",
+        SUBSCRIBER,
+        caught_by=("reads_offsets_from_base_times",),
+        answers=_times(_signed),
+    ),
+    Mutant(
+        "subscriber_uses_the_active_base_time",
+        SUBSCRIBER,
+        caught_by=("uses_the_base_time_that_each_record_names",),
+        hears=_active_only,
+    ),
+    Mutant(
+        "subscriber_keeps_the_first_base_times",
+        SUBSCRIBER,
+        caught_by=("follows_base_times_as_they_rotate",),
+        hears=_first_only,
+    ),
+    Mutant(
+        "subscriber_adds_offsets_to_its_clock",
+        SUBSCRIBER,
+        caught_by=("invents_no_time_without_a_base",),
+        answers=_times(lambda row: row[1] or 639_000_000_000_000_000),
+    ),
+    Mutant(
+        "subscriber_confirms_base_times",
+        SUBSCRIBER,
+        caught_by=("does_not_confirm_base_times",),
+        hears=_HEARS,
+        says=_CONFIRMS,
+    ),
+    Mutant(
+        "subscriber_clears_base_times_at_the_cache",
+        SUBSCRIBER,
+        caught_by=("keeps_base_times_that_come_early",),
+        hears=_cleared_by_the_cache,
+    ),
+)

@@ -1,0 +1,286 @@
+"""A TLS connection as a byte stream, over any byte stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final, cast
+
+from sttp.security import PeerIdentity, Presented, Reason, Security, TrustError, Vigil, explained
+from sttp.transport import ByteStream, TransportError, UsageError
+
+__all__ = ["TlsStream"]
+
+_log = logging.getLogger("sttp.security")
+
+_READ: Final = 128 * 2**10
+"""Bytes read at once from the stream below: eight records of the largest size."""
+
+_PIECE: Final = 128 * 2**10
+"""Bytes encrypted in one go. What is shorter is joined first, so that records are as large as they can be."""
+
+_GOODBYE_S: Final = 5.0
+"""How long `close` waits for a slow peer to take the end of the stream."""
+
+_VERDICT_S: Final = 1.0
+"""How long a send that failed waits for what the other end said last: it may be that it refuses us."""
+
+_CLOSED_HERE: Final = "this end has closed the stream"
+
+_CUT_AT_ONCE: Final = (
+    "the other end cut the connection right after the handshake, before its first word: most likely it does not accept "
+    "our certificate; ask its operator, whose log says why"
+)
+
+
+_AT_ONCE: Final = "right after the handshake; perhaps the other end does not accept our certificate"
+
+
+class TlsStream:
+    """One end of an authenticated connection; see `ByteStream` for the promises.
+
+    An end of stream is one only with TLS's own goodbye: without it anybody could cut the stream short unnoticed.
+
+    Args:
+        inner: carries the records.
+        tls: the connection, after its handshake.
+        incoming: where it takes records from.
+        outgoing: where it puts records.
+        identity: who the other end is.
+        vigil: what tells whether the other end is still trusted, and what it has presented.
+    """
+
+    def __init__(
+        self,
+        inner: ByteStream,
+        tls: ssl.SSLObject,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        *,
+        identity: PeerIdentity,
+        vigil: tuple[Security, Presented],
+    ) -> None:
+        self._inner = inner
+        self._tls = tls
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._identity = identity
+        self._records = memoryview(bytearray(_READ))
+        self._ahead = memoryview(b"")
+        self._own = vigil[0].certificate.fingerprint
+        self._receiving = False
+        self._received = asyncio.Event()
+        self._sending = False
+        self._torn = False
+        self._heard = False
+        self._ended = False
+        self._eof_sent = False
+        self._closed = False
+        self._failure: TransportError | None = None
+        self._closing = asyncio.Lock()
+        self._vigil = Vigil(*vigil, self._withdraw)
+        self._vigil.keep()
+
+    @property
+    def peer(self) -> str:
+        """Where the other end is, as the stream below says it."""
+        return self._inner.peer
+
+    @property
+    def identity(self) -> PeerIdentity:
+        """Who the other end has proved to be."""
+        return self._identity
+
+    async def receive_into(self, buffer: memoryview | bytearray, /) -> int:
+        """See `ByteStream.receive_into`.
+
+        Raises:
+            TrustError: the other end turns out to refuse us, or is no longer trusted.
+        """
+        if not len(buffer):
+            raise UsageError("a receive needs a buffer that is not empty")
+        if self._receiving:
+            raise UsageError("another task is receiving")
+        self._receiving = True
+        self._received.clear()
+        try:
+            while True:
+                self._check_closed()
+                if count := self._take(buffer):
+                    return count
+                if self._ended:
+                    return 0
+                self._check_failure()
+                await self._fill()
+        finally:
+            self._receiving = False
+            self._received.set()
+
+    async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        """See `ByteStream.send`."""
+        self._check_closed()
+        self._check_failure()
+        if self._eof_sent:
+            raise UsageError("this end has already sent its end of stream")
+        for piece in _pieces(buffers):
+            self._encrypt(piece)
+            await self._flush()
+        await asyncio.sleep(0)
+
+    async def send_eof(self) -> None:
+        """See `ByteStream.send_eof`."""
+        self._check_closed()
+        self._check_failure()
+        if not self._eof_sent:
+            self._drain()  # the goodbye looks at what has come, and minds anything but another goodbye
+            self._say_goodbye()
+            await self._flush()
+            await self._inner.send_eof()
+
+    async def close(self) -> None:
+        """See `ByteStream.close`."""
+        self._closed = True
+        self._vigil.end()
+        try:
+            async with self._closing:
+                if self._failure is None and not (self._eof_sent or self._torn or self._sending):
+                    self._say_goodbye()
+                    with suppress(TransportError, TimeoutError):
+                        async with asyncio.timeout(_GOODBYE_S):
+                            await self._inner.send([self._outgoing.read()])
+                await self._inner.close()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """See `ByteStream.abort`."""
+        self._closed = True
+        self._vigil.end()
+        self._inner.abort()
+
+    # --- receiving
+
+    def _take(self, buffer: memoryview | bytearray) -> int:
+        """Move what there is into `buffer`, decrypting it on the way; 0 when nothing is there."""
+        if self._ahead:
+            count = min(len(buffer), len(self._ahead))
+            buffer[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+            return count
+        view = memoryview(buffer)
+        count = 0
+        try:
+            while count < len(view):
+                # one record at a time is all that OpenSSL gives
+                more = cast("int", self._tls.read(len(view) - count, view[count:]))
+                if not more:
+                    self._ended = True
+                    break
+                count += more
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:  # so it says when both ends have said goodbye
+            self._ended = True
+        except ssl.SSLError as error:
+            self._failure = self._failure or self._explained(error)
+        self._heard = self._heard or count > 0
+        return count
+
+    async def _fill(self) -> None:
+        """Wait for more records."""
+        try:
+            count = await self._inner.receive_into(self._records)
+        except TransportError as error:
+            self._check_closed()
+            self._check_failure()
+            self._failure = error if self._heard else TransportError(f"{error}, {_AT_ONCE}")
+            raise self._failure from None
+        if count:
+            self._incoming.write(self._records[:count])
+        else:
+            self._incoming.write_eof()
+
+    def _drain(self) -> None:
+        rest = bytearray()
+        buffer = bytearray(_READ)
+        while count := self._take(buffer):
+            rest += buffer[:count]
+        self._ahead = memoryview(bytes(rest))
+
+    def _explained(self, error: ssl.SSLError) -> TransportError:
+        if not self._heard:
+            if isinstance(error, ssl.SSLEOFError):
+                return TrustError(f"{_CUT_AT_ONCE} (SHA-256 {self._own})", code=Reason.REFUSED_CERTIFICATE)
+            return explained(error, own=self._own)
+        if isinstance(error, ssl.SSLEOFError):
+            return TransportError(f"connection to {self.peer} was cut without the goodbye of TLS")
+        words = (error.reason or str(error)).replace("_", " ").lower()
+        return TransportError(f"connection to {self.peer} failed: {words}")
+
+    # --- sending
+
+    def _encrypt(self, piece: bytes | memoryview) -> None:
+        try:
+            self._tls.write(piece)
+        except ssl.SSLError as error:
+            self._failure = self._explained(error)
+            raise self._failure from None
+
+    async def _flush(self) -> None:
+        self._sending = True
+        try:
+            await self._inner.send([self._outgoing.read()])
+        except TransportError as error:
+            self._check_closed()
+            raise await self._last_words(error) from None
+        except asyncio.CancelledError:
+            self._torn = True  # nobody knows how much of a record is out, so nothing may follow it
+            raise
+        finally:
+            self._sending = False
+        self._check_closed()
+
+    async def _last_words(self, error: TransportError) -> TransportError:
+        """Why a send has failed: what the other end said before it went, if anything, is a better reason."""
+        if self._receiving and not self._heard:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_VERDICT_S):
+                    await self._received.wait()
+        return self._failure or error
+
+    def _say_goodbye(self) -> None:
+        self._eof_sent = True
+        with suppress(ssl.SSLError):  # it would like to wait for the other end's
+            self._tls.unwrap()
+
+    # --- the end
+
+    def _withdraw(self, error: TrustError) -> None:
+        _log.warning("%s: disconnected: %s", self.peer, error)
+        self._failure = error
+        self._inner.abort()
+
+    def _check_closed(self) -> None:
+        if self._closed:
+            raise TransportError(_CLOSED_HERE)
+
+    def _check_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def _pieces(buffers: Sequence[bytes | bytearray | memoryview]) -> Iterator[bytes | memoryview]:
+    """The buffers in what is encrypted in one go: short ones are joined, long ones are cut; empty ones are left out."""
+    if not (size := sum(map(len, buffers))):
+        return
+    if size <= _PIECE:
+        yield b"".join(buffers)
+        return
+    for buffer in buffers:
+        view = memoryview(buffer)
+        for start in range(0, len(view), _PIECE):
+            yield view[start : start + _PIECE]

@@ -1,0 +1,319 @@
+"""Fan-out: measurements are encoded once for all subscribers that get the same ones in the same form.
+
+A publisher numbers what is published, in *parts*, and every subscriber takes the parts in order. Subscriptions of one
+`PacketForm` share a *stream* of packets: whoever is the first to come to a part encodes it, and the others take what he
+has made.
+
+Joining. TSSC compresses against what was sent before, so a subscriber can join a stream only where its codec begins
+anew. That costs those who are on it some bytes, nothing else, and it happens at most once in `RESTART_INTERVAL`,
+however many want to join. Until then who wants to join encodes for itself. Compact packets depend on their base times
+only, so it can be joined everywhere.
+
+Leaving. What was encoded is kept up to `KEPT` bytes. Who is further behind than that, or has lost a part, encodes for
+itself from there on, and joins again when it has caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.session.packets import PacketForm, Packets, PacketWriter
+from sttp.session.publisher import PublisherSession
+
+__all__ = ["FanOut", "Member", "Part", "Run"]
+
+PART_SIZE: Final = 16_384
+"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
+
+RESTART_INTERVAL: Final = 1.0
+"""Seconds between two restarts of a stream for those who want to join it. A restart costs some ten bytes a signal."""
+
+KEPT: Final = 4 * 2**20
+"""Bytes of packets that are kept for those who are behind: about 2 million measurements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Measurements that are encoded at one go.
+
+    Attributes:
+        number: parts are numbered in the order in which they are published.
+        batch: the measurements.
+        size: how many they are.
+    """
+
+    number: int
+    batch: MeasurementBatch
+    size: int
+
+    def __len__(self) -> int:
+        """How many measurements."""
+        return self.size
+
+
+class Run(NamedTuple):
+    """Parts that follow one another, with measurements of one table.
+
+    Attributes:
+        first: number of the first part.
+        last: number of the last part.
+        signals: what a signal index means.
+        columns: their measurements.
+    """
+
+    first: int
+    last: int
+    signals: SignalTable
+    columns: Columns
+
+
+class _Made(NamedTuple):
+    """A run as packets; `restarts` when they can be read without those before."""
+
+    last: int
+    packets: Packets
+    restarts: bool
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return 500 + sum(map(len, self.packets.frames))
+
+
+class _Router:
+    """The way of measurements from the publisher's tables of signals into a subscription's."""
+
+    def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
+        self.theirs = theirs
+        self.visible = visible
+        self._routes: dict[int, _Route] = {}
+
+    def route(self, signals: SignalTable, columns: Columns) -> Columns:
+        """The measurements of signals that are subscribed to, with the subscription's indexes."""
+        route = self._route(signals)
+        if route.is_identity:
+            return columns
+        index = route.indexes.take(columns.signal_index)
+        columns = columns._replace(signal_index=index)
+        if route.is_total:
+            return columns
+        wanted = np.flatnonzero(index >= 0)
+        return columns if len(wanted) == len(index) else columns.select(wanted)
+
+    def count(self, batch: MeasurementBatch) -> int:
+        """How many measurements of a batch are subscribed to."""
+        return int(np.count_nonzero(self._route(batch.signals).indexes.take(batch.signal_index) >= 0))
+
+    def _route(self, ours: SignalTable) -> _Route:
+        route = self._routes.get(id(ours))
+        if route is None or route.ours is not ours:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            route = self._routes[id(ours)] = _Route(ours, self.theirs, self.visible)
+        return route
+
+
+class _Route:
+    """From the signal indexes of one table to those of another, and a hold on the former."""
+
+    __slots__ = ("indexes", "is_identity", "is_total", "ours")
+
+    def __init__(self, ours: SignalTable, theirs: SignalTable, visible: SignalTable | None) -> None:
+        self.ours = ours
+        self.indexes: NDArray[np.int32] = ours.route_to(theirs)
+        if visible is not None:
+            self.indexes[ours.route_to(visible) < 0] = -1
+        self.is_total = bool((self.indexes >= 0).all())
+        self.is_identity = self.is_total and bool((self.indexes == np.arange(len(self.indexes))).all())
+
+
+_MOST_ROUTES: Final = 16
+"""A publisher has one table, or a few; more are not kept."""
+
+
+class _Stream:
+    """The packets of one form, as they are made for all its members."""
+
+    def __init__(self, form: PacketForm, router: _Router, first: int) -> None:
+        self.form = form
+        self.members = 0
+        self._router = router
+        self._writer = PacketWriter(form)
+        self._next = first
+        # by the number of their first part
+        self._made: dict[int, _Made] = {}
+        self._size = 0
+        self._is_wanted = False
+        self._restarted = monotonic()
+
+    def take(self, first: int, run: Callable[[], Run]) -> _Made | None:
+        """The packets that begin with part `first`; None for who is too far behind."""
+        return self._make(run()) if first == self._next else self._made.get(first)
+
+    def can_be_joined(self, first: int) -> bool:
+        """Whether one who has not got the packets before part `first` can read those from there on."""
+        made = self._made.get(first)
+        if made is not None and (made.restarts or not self.form.tssc):
+            return True
+        self._is_wanted = True
+        return first == self._next and self._may_restart
+
+    def forget(self) -> None:
+        """Keep nothing for those who are behind: there is nobody else."""
+        self._made.clear()
+        self._size = 0
+
+    @property
+    def _may_restart(self) -> bool:
+        is_free = not self.form.tssc
+        return self._is_wanted and (is_free or monotonic() - self._restarted >= RESTART_INTERVAL)
+
+    def _make(self, run: Run) -> _Made:
+        restarts = self._may_restart
+        if restarts:
+            self._writer.restart()
+            self._is_wanted = False
+            self._restarted = monotonic()
+        packets = self._writer.write(self._router.route(run.signals, run.columns))
+        made = _Made(run.last, packets, restarts)
+        self._next = run.last + 1
+        if self.members > 1 or restarts or self._made:
+            self._keep(run.first, made)
+        return made
+
+    def _keep(self, first: int, made: _Made) -> None:
+        self._made[first] = made
+        self._size += made.size
+        while self._size > KEPT:
+            self._size -= self._made.pop(next(iter(self._made))).size
+
+
+class FanOut:
+    """What the subscribers of one publisher share."""
+
+    def __init__(self) -> None:
+        self._published = 0
+        self._streams: dict[Hashable, _Stream] = {}
+        self._routers: WeakValueDictionary[int, _Router] = WeakValueDictionary()
+
+    def parts(self, batch: MeasurementBatch) -> Sequence[Part]:
+        """A batch that is published, as parts of at most `PART_SIZE` measurements."""
+        if len(batch) <= PART_SIZE:
+            batches = [batch]
+        else:
+            columns = batch.columns
+            pieces = (slice(begin, begin + PART_SIZE) for begin in range(0, len(batch), PART_SIZE))
+            batches = [replace(batch, columns=columns.select(piece)) for piece in pieces]
+        first, self._published = self._published, self._published + len(batches)
+        return [Part(number, each, len(each)) for number, each in enumerate(batches, first)]
+
+    def router(self, theirs: SignalTable) -> _Router:
+        """The way of measurements into a table of signals."""
+        router = self._routers.get(id(theirs))
+        if router is None or router.theirs is not theirs:
+            router = self._routers[id(theirs)] = _Router(theirs)
+        return router
+
+    def join(self, form: PacketForm, router: _Router, first: int) -> _Stream | None:
+        """The stream of a form, for one who has not got the packets before part `first`; None when that cannot be."""
+        stream = self._streams.get(form.key)
+        if stream is None:
+            stream = self._streams[form.key] = _Stream(form, router, first)
+        elif not stream.can_be_joined(first):
+            return None
+        stream.members += 1
+        return stream
+
+    def leave(self, stream: _Stream) -> None:
+        """Be no longer a member of a stream."""
+        stream.members -= 1
+        if stream.members == 1:
+            stream.forget()
+        elif not stream.members:
+            del self._streams[stream.form.key]
+
+
+class Member:
+    """One subscriber: on a stream with others, or by itself.
+
+    Args:
+        fan_out: what it shares with others.
+        session: its session.
+    """
+
+    def __init__(self, fan_out: FanOut, session: PublisherSession) -> None:
+        self._fan_out = fan_out
+        self._session = session
+        self._router: _Router | None = None
+        self._stream: _Stream | None = None
+        self._next = -1
+        self._visible: SignalTable | None = None
+
+    def restrict(self, visible: SignalTable | None) -> None:
+        """Send nothing more of signals that are not in a table, whatever is subscribed to; None for no restriction.
+
+        Whoever may see less than its subscription holds is served by itself, until it has another one.
+        """
+        self._visible = visible
+        self._router = None
+
+    def count(self, part: Part) -> int:
+        """How many measurements of a part it has subscribed to."""
+        router = self._way()
+        return 0 if router is None else router.count(part.batch)
+
+    def send(self, first: int, run: Callable[[], Run]) -> tuple[int, int]:
+        """Send measurements.
+
+        Args:
+            first: number of the first part.
+            run: gives that part and those that wait behind it; not called where they have been encoded already.
+
+        Returns:
+            How many measurements were sent, and the number of the last part that had them.
+        """
+        session = self._session
+        router = self._way()
+        assert router is not None, "nothing is sent while nothing is subscribed"
+        form = session.form if router.visible is None else None
+        if self._stream is not None and (form is None or form.key != self._stream.form.key or first != self._next):
+            self.leave()
+        if self._stream is None and form is not None:
+            self._stream = self._fan_out.join(form, router, first)
+        made = None if self._stream is None else self._stream.take(first, run)
+        if made is not None:
+            session.send_packets(made.packets)
+            self._next = made.last + 1
+            return made.packets.measurements, made.last
+        self.leave()
+        alone = run()
+        columns = router.route(alone.signals, alone.columns)
+        return session.send_measurements(columns), alone.last
+
+    def leave(self) -> None:
+        """Be by itself from here on."""
+        if self._stream is not None:
+            self._fan_out.leave(self._stream)
+            self._stream = None
+            if self._session.signals is not None:
+                self._session.restart_packets()
+
+    def _way(self) -> _Router | None:
+        signals = self._session.signals
+        if signals is None:
+            return None
+        if self._router is None or self._router.theirs is not signals:
+            visible = self._visible
+            if visible is None or (signals.route_to(visible) >= 0)[signals.present].all():
+                self._router = self._fan_out.router(signals)
+            else:
+                self._router = _Router(signals, visible)
+        return self._router

@@ -1,0 +1,70 @@
+"""Fuzz one target with Atheris, from the seeds and what earlier runs have kept.
+
+    python tests/fuzz/run.py TARGET [--seconds S]     (Linux; pip install atheris)
+    python tests/fuzz/run.py --all [--seconds S]
+
+What is worth keeping goes to `.fuzz/TARGET`, and so does what was found, as `crash-…`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+KEPT = HERE.parent.parent / ".fuzz"
+
+
+def fuzz(name: str, seconds: int) -> None:
+    """Run one target in this process, which does not return."""
+    import atheris  # noqa: PLC0415 - only here is it needed
+
+    sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+    with atheris.instrument_imports(include=["sttp"]):
+        from targets import SEEDS, TARGETS, STTPError  # noqa: PLC0415 - instrumented as it is imported
+
+    kept = KEPT / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for seed in SEEDS[name]():
+        (kept / f"seed-{hashlib.sha1(seed, usedforsecurity=False).hexdigest()}").write_bytes(seed)
+
+    def once(data: bytes) -> None:
+        if data:
+            with suppress(STTPError):
+                TARGETS[name](data)
+
+    options = [sys.argv[0], str(kept), f"-max_total_time={seconds}", f"-artifact_prefix={kept}/", "-timeout=20"]
+    atheris.Setup([*options, "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1"], once)
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """Run what was asked for; return how many targets have found something."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", nargs="?")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--seconds", type=int, default=600)
+    wanted = parser.parse_args()
+    if wanted.target:
+        fuzz(wanted.target, wanted.seconds)
+    names = [
+        "commands", "responses", "packets", "metadata", "filters",
+        "publisher_session", "subscriber_session", "trust",
+    ]  # fmt: skip
+    failed = []
+    for name in names if wanted.all else []:
+        print(f"== {name}, {wanted.seconds} s", flush=True)
+        if subprocess.run([sys.executable, __file__, name, "--seconds", str(wanted.seconds)], check=False).returncode:
+            failed.append(name)
+    print(
+        f"{len(names) - len(failed)} of {len(names)} targets found nothing{': ' if failed else ''}{', '.join(failed)}"
+    )
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

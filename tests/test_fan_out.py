@@ -1,0 +1,279 @@
+"""Fan-out: what is encoded once for several subscribers arrives at each as if it had been encoded for it alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from session_pair import Pair, cache, rows, signals
+from sttp import fan_out
+from sttp.codes import ModeFlags, OperationalModes
+from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
+from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.wire.signal_index_cache import SignalIndexCache
+from sttp.wire.subscription import SubscriptionOptions
+
+TSSC = OperationalModes()
+COMPACT = OperationalModes(flags=ModeFlags(0))
+BOTH = pytest.mark.parametrize("modes", [TSSC, COMPACT], ids=["TSSC", "compact"])
+TABLE = signals(8)
+T = 638_000_000_000_000_000
+
+
+class End:
+    """A member with its queue, and the subscriber behind it."""
+
+    def __init__(self, shared: FanOut, modes: OperationalModes, offer: SignalIndexCache, **options: bool) -> None:
+        self.pair = Pair(modes)
+        self.pair.stream(offer, SubscriptionOptions(filter_expression="everything", **options))
+        self.member = Member(shared, self.pair.publisher)
+        self.waiting: deque[Part] = deque()
+        self.expected: list[tuple[int, int, int, int]] = []
+        self.encoded = 0
+        self.published: list[Part] = []
+        self._sent = -1
+
+    def hand_over(self, offer: SignalIndexCache) -> None:
+        self.pair.publisher.change_signals(offer)
+        self.pair.exchange()
+
+    def take(self, together: int = 1) -> list[bytes]:
+        """Send the next part, with up to so many encoded at one go; return the frames."""
+        while self.waiting and self.waiting[0].number <= self._sent:
+            self.waiting.popleft()
+        if not self.waiting:
+            return []
+        first = self.waiting[0]
+
+        def run() -> Run:
+            self.encoded += 1
+            parts = [self.waiting.popleft() for _ in range(min(together, len(self.waiting)))]
+            columns = Columns.concatenate([part.batch.columns for part in parts])
+            return Run(first.number, parts[-1].number, first.batch.signals, columns)
+
+        before = self._sent
+        _, self._sent = self.member.send(first.number, run)
+        theirs = self.pair.publisher.signals
+        for part in self.published:
+            if max(before, first.number - 1) < part.number <= self._sent:
+                self.expected += rows(routed(part.batch, theirs))
+        frames = self.pair.publisher.data_to_send()
+        for frame in frames:
+            self.pair.subscriber.receive_data(frame, now=0.0)
+        self.pair.exchange()
+        return frames
+
+
+def routed(batch: MeasurementBatch, theirs: SignalTable | None) -> Columns:
+    assert theirs is not None
+    index = batch.signals.route_to(theirs)[batch.signal_index]
+    return batch.columns._replace(signal_index=index).select(index >= 0)
+
+
+class Grid:
+    """One publisher's fan-out, and its ends."""
+
+    def __init__(self) -> None:
+        self.shared = FanOut()
+        self.ends: list[End] = []
+        self.published: list[Part] = []
+        self._value = 0.0
+
+    def add(self, modes: OperationalModes, offer: SignalIndexCache, **options: bool) -> End:
+        end = End(self.shared, modes, offer, **options)
+        end.published = self.published
+        self.ends.append(end)
+        return end
+
+    def publish(self, count: int = 5) -> None:
+        values = self._value + np.arange(count)
+        self._value += count
+        batch = MeasurementBatch.of(TABLE, np.arange(count) % len(TABLE), T + int(self._value) * 10_000, values)
+        for part in self.shared.parts(batch):
+            self.published.append(part)
+            for end in self.ends:
+                end.waiting.append(part)
+
+    def check(self) -> None:
+        for end in self.ends:
+            assert end.pair.received() == end.expected
+            assert not end.pair.subscriber.ended
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    now = [0.0]
+    monkeypatch.setattr(fan_out, "monotonic", lambda: now[0])
+    return iter([now]).__next__()
+
+
+@BOTH
+def test_who_gets_the_same_gets_the_same_bytes(modes: OperationalModes, clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    first = grid.add(modes, offer)
+    grid.publish()
+    first.take()
+    second = grid.add(modes, offer)
+    clock[0] += fan_out.RESTART_INTERVAL
+    shared = []
+    for _ in range(4):
+        grid.publish()
+        ours, theirs = first.take(), second.take()
+        shared.append(ours[-1] is theirs[-1])
+    # at first it only says that it would like to join
+    assert shared == [False, True, True, True]
+    assert (first.encoded, second.encoded) == (5, shared.count(False))
+    grid.check()
+
+
+def test_a_stream_of_tssc_is_joined_where_it_restarts_and_that_is_seldom(clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    first = grid.add(TSSC, offer)
+    grid.publish()
+    first.take()
+    second, third = grid.add(TSSC, offer), grid.add(TSSC, offer)
+    for _ in range(3):
+        grid.publish()
+        for end in grid.ends:
+            end.take()
+    assert (first.encoded, second.encoded, third.encoded) == (4, 3, 3)
+    clock[0] += fan_out.RESTART_INTERVAL
+    for _ in range(3):
+        grid.publish()
+        for end in grid.ends:
+            end.take()
+    assert (first.encoded, second.encoded, third.encoded) == (7, 3, 3)
+    grid.check()
+
+
+def test_who_is_first_to_a_part_encodes_it_for_the_others(clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    first, second = grid.add(COMPACT, offer), grid.add(COMPACT, offer)
+    grid.publish()
+    for end in grid.ends:
+        end.take()
+    for _ in range(5):
+        grid.publish()
+    first.take()
+    second.take()
+    first.take(together=3)
+    second.take()
+    second.take()
+    first.take()
+    assert (first.encoded, second.encoded) == (3, 2)
+    grid.check()
+
+
+@pytest.mark.parametrize("options", [{"include_time": False}, {"milliseconds": True}, {"request_nan_filter": True}])
+def test_another_form_is_another_stream(options: dict[str, bool], clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    first, second = grid.add(COMPACT, offer), grid.add(COMPACT, offer, **options)
+    grid.publish()
+    assert first.take()[-1] is not second.take()[-1]
+    assert (first.encoded, second.encoded) == (1, 1)
+
+
+@BOTH
+def test_who_has_lost_a_part_goes_on_alone_and_comes_back(modes: OperationalModes, clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    first = grid.add(modes, offer)
+    second = grid.add(modes, offer)
+    for step in range(8):
+        clock[0] += 0.4
+        grid.publish()
+        if step == 3:
+            second.waiting.popleft()
+        for end in grid.ends:
+            end.take()
+    assert first.encoded == 8
+    assert second.encoded < 7
+    assert second.take() == []
+    grid.check()
+
+
+@BOTH
+def test_who_is_far_behind_goes_on_alone(
+    modes: OperationalModes, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "KEPT", 2_000)
+    grid, offer = Grid(), cache(8)
+    first, second = grid.add(modes, offer), grid.add(modes, offer)
+    clock[0] += fan_out.RESTART_INTERVAL
+    grid.publish()
+    first.take()
+    second.take()
+    for _ in range(20):
+        grid.publish()
+        first.take()
+    while second.waiting:
+        second.take()
+    assert second.encoded > 10
+    grid.check()
+
+
+@BOTH
+def test_a_handover_leaves_the_stream(modes: OperationalModes, clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    _, second = grid.add(modes, offer), grid.add(modes, offer)
+    clock[0] += fan_out.RESTART_INTERVAL
+    for step in range(4):
+        grid.publish()
+        if step == 2:
+            second.hand_over(cache(3, 2))
+        for end in grid.ends:
+            end.take()
+    grid.check()
+    assert {index for index, *_ in second.expected[-3:]} <= {0, 1, 2}
+
+
+def test_a_batch_is_cut_into_parts_that_are_numbered() -> None:
+    shared = FanOut()
+    batch = MeasurementBatch.of(TABLE, np.zeros(2 * PART_SIZE + 1, np.int32), T, 1.0)
+    assert [(part.number, len(part)) for part in shared.parts(batch)] == [(0, PART_SIZE), (1, PART_SIZE), (2, 1)]
+    assert [part.number for part in shared.parts(batch)] == [3, 4, 5]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 30)),
+        st.tuples(st.just("take"), st.integers(0, 3), st.integers(1, 4)),
+        st.tuples(st.just("lose"), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.sampled_from([0.3, 1.1])),
+        st.tuples(st.just("hand over"), st.integers(0, 3), st.sampled_from([0, 1])),
+    ),
+    max_size=60,
+)
+
+
+@pytest.mark.parametrize("modes", [TSSC, COMPACT], ids=["TSSC", "compact"])
+@given(STEPS)
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_everybody_gets_its_own(modes: OperationalModes, steps: list[tuple[object, ...]]) -> None:
+    now = [0.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fan_out, "monotonic", lambda: now[0])
+        patch.setattr(fan_out, "KEPT", 4_000)
+        grid, offers = Grid(), (cache(8), cache(4, 3))
+        for number in range(4):
+            grid.add(modes, offers[number == 3])
+        for step in steps:
+            match step:
+                case "publish", int(count):
+                    grid.publish(count)
+                case "take", int(who), int(together):
+                    grid.ends[who].take(together)
+                case "lose", int(who) if grid.ends[who].waiting:
+                    grid.ends[who].waiting.popleft()
+                case "wait", float(seconds):
+                    now[0] += seconds
+                case "hand over", int(who), int(which):
+                    grid.ends[who].hand_over(offers[which])
+        for end in grid.ends:
+            while end.waiting:
+                end.take(2)
+        grid.check()
