@@ -338,7 +338,7 @@ SUBSCRIBERS = (
         for what, check, wrong in (
             ("asks_for_no_metadata", "subscribe_is_well_formed", dropped(Command.METADATA_REFRESH)),
             ("subscribes_twice", "takes_replies_in_any_order", replaced(2, lambda frame: (frame, frame))),
-            ("asks_for_milliseconds", "subscribe_is_well_formed", _asks(lambda t: t + ";useMillisecondResolution=1")),
+            ("asks_for_short_times", "subscribe_is_well_formed", _asks(lambda t: t + ";useMillisecondResolution=1")),
         )
     ),
     *(
