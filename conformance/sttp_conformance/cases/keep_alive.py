@@ -13,6 +13,9 @@ from sttp_conformance.sessions import cache_goes_on, goes_on, said, streaming
 
 _PERIOD = 0.5
 _DEAD = 1.0
+_LONG_DEAD = 4.0
+"""Seconds: this end must not fall silent for so long itself, on a machine that has other things to do."""
+
 _SILENCE = 35.0
 """Seconds: some publishers take a subscriber that says nothing for thirty for dead, and must not."""
 
@@ -89,13 +92,13 @@ async def sends_nothing_while_idle(case: Case) -> None:
         case.require(not later, "nothing while there is nothing to say", [each.hex(" ") for each in later])
 
 
-@check(SUBSCRIBER, timers={"dead-peer": _DEAD}, topic="")
+@check(SUBSCRIBER, timers={"dead-peer": _LONG_DEAD}, topic="")
 async def noop_keeps_the_session_alive(case: Case) -> None:
     """A subscriber keeps a session in which nothing but NoOP comes for longer than it would bear silence."""
     limit = case.timer("dead-peer")
     async with case.publisher() as peer:
         await peer.serve()
-        end = time.monotonic() + 2 * limit
+        end = time.monotonic() + 1.5 * limit
         while time.monotonic() < end:
             await peer.say(responses.NoOP())
             await peer.expect_silence(during=limit / 8, what="that the connection stays up")
