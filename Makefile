@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins interop judge properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels fuzz
+.PHONY: help demo test plugins interop judge judge-repeat properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels fuzz
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -32,6 +32,7 @@ help:  ## show this list
 	@echo "make plugins     build and test the plugins that are distributions of their own, and their template"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make judge       our own implementation before the conformance suite, and mutants of it (minutes)"
+	@echo "make judge-repeat  ten runs of that with all cores loaded: are the verdicts equal? (half an hour)"
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
@@ -68,6 +69,9 @@ interop: $(DONE)/extra-test $(DONE)/interop
 judge: $(DONE)/wheel-installed
 	@$(BIN)/sttp conformance run conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove conformance/adapters/sttp-kit
+
+judge-repeat: $(DONE)/wheel-installed
+	@$(BIN)/python conformance/repeat.py conformance/adapters/sttp-kit 10
 
 properties: $(DONE)/extra-test
 	@echo "Running the property tests with many examples (several minutes) ..."

@@ -226,12 +226,15 @@ class Intake:
                 self._subscribe_at_first()
                 await self._take_metadata(event.document)
             case MetadataRefused():
+                self._events.put(self.publisher, event)
                 self._answer(RefusedError(event.reason, what="metadata refresh"))
             case SubscriptionAccepted():
                 self._link.proved_useful()
                 _log.info("%s: %s", self.publisher, event.text or "subscribed")
+                self._events.put(self.publisher, event)
                 self._subscription_answered(None)
             case SubscriptionRefused():
+                self._events.put(self.publisher, event)
                 self._subscription_answered(RefusedError(event.reason, what="subscription"))
             case ConfigurationChanged():
                 self._events.put(self.publisher, event)

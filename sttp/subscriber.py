@@ -229,8 +229,9 @@ class Subscriber:
     async def events(self) -> AsyncGenerator[PeerEvent[SubscriberEvent], None]:
         """Iterate over what publishers say besides measurements.
 
-        These are notifications, buffer blocks, user responses, the end of a replay, changes of their configuration and
-        the like. Of what nobody takes, the newest thousand are kept.
+        These are notifications, buffer blocks, user responses, the end of a replay, changes of their configuration,
+        whether they accepted a subscription or refused it, and the like. Of what nobody takes, the newest thousand are
+        kept.
         """
         async for event in self._events:
             yield event

@@ -34,6 +34,8 @@ from sttp.session.events import (
     NotificationReceived,
     ProcessingIntervalRequested,
     SubscriberEvent,
+    SubscriptionAccepted,
+    SubscriptionRefused,
     UserCommandReceived,
     UserResponseReceived,
 )
@@ -285,6 +287,15 @@ async def test_everything_else_that_can_be_said(direction: str) -> None:
     async with joined(direction, some_of(3, 0, 1, 2)) as (publisher, subscriber):
         await publisher.wait_for_subscription()
         heard, told = subscriber.events(), publisher.events()
+
+        assert (await next_of(heard, SubscriptionAccepted)).event == SubscriptionAccepted(
+            text="Subscribed to 3 signals as TSSC."
+        )
+        with pytest.raises(RefusedError):
+            await subscriber.subscribe("FILTER ActiveMeasurements WHERE Nonsense = 1")
+        refused = (await next_of(heard, SubscriptionRefused)).event
+        assert isinstance(refused, SubscriptionRefused)
+        assert "Nonsense" in refused.reason
 
         publisher.notify("Maintenance at noon.")
         assert (await next_of(heard, NotificationReceived)).event == NotificationReceived(text="Maintenance at noon.")

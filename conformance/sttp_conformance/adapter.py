@@ -14,7 +14,7 @@ from sttp_conformance.expectations import Expectations, read_expectations
 from sttp_conformance.schema import faults, load_schema
 from sttp_conformance.ways import ENDS, Direction, end_of
 
-__all__ = ["QUICK_TIMERS", "Adapter", "AdapterError", "Announcement", "read_adapter"]
+__all__ = ["ASKED", "QUICK_TIMERS", "WORDS", "Adapter", "AdapterError", "Announcement", "read_adapter"]
 
 QUICK_TIMERS: Final[Mapping[str, float]] = {
     "keep-alive": 5.0,
@@ -24,6 +24,17 @@ QUICK_TIMERS: Final[Mapping[str, float]] = {
     "redial-cap": 0.2,
 }
 """What timers are set to, in seconds, where they can be set and no check asks for something else."""
+
+ASKED: Final = ("version", "encoding", "data", "include-time", "milliseconds", "nan-filter")
+"""What a subscriber can be told to ask for when it is started. Empty, unless a check says otherwise."""
+
+WORDS: Final = frozenset(
+    {
+        "base-times", "buffer-blocks", "cipher-keys", "compact", "metadata", "nan-filter", "notifications",
+        "processing-interval", "start-time", "temporal", "throttling", "tls", "tssc", "udp", "user-commands",
+    }
+)  # fmt: skip
+"""What an implementation may say that it does not support, besides ends, versions, encodings and requests."""
 
 _PLACEHOLDERS: Final = {
     "url",
@@ -36,6 +47,7 @@ _PLACEHOLDERS: Final = {
     "run",
     "python",
     *QUICK_TIMERS,
+    *ASKED,
 }
 _PLACEHOLDER: Final = re.compile(r"\{([a-z-]+)\}")
 
@@ -75,6 +87,7 @@ class Adapter:
         capabilities: what is said about versions, encodings and connections.
         timers: times in seconds that the implementation keeps to.
         control: which requests each role takes.
+        ticks_as_text: whether requests have ticks as strings, for languages whose numbers are floating point.
         expectations: what is not supported, and what is known to fail.
     """
 
@@ -89,6 +102,7 @@ class Adapter:
     capabilities: Mapping[str, Any]
     timers: Mapping[str, float]
     control: Mapping[Role, frozenset[str]]
+    ticks_as_text: bool = False
     expectations: Expectations = field(default_factory=Expectations)
 
     def has_end(self, role: Role, direction: Direction) -> bool:
@@ -97,7 +111,7 @@ class Adapter:
         return end in self.commands or end in self.addresses
 
     def can_set(self, timer: str) -> bool:
-        """Whether the suite can set a timer: its placeholder stands in a command or in the environment."""
+        """Whether the suite can set a timer, or say what to ask for: its placeholder stands somewhere."""
         texts = [*self.environment.values(), *(part for command in self.commands.values() for part in command)]
         return any(f"{{{timer}}}" in text for text in texts)
 
@@ -169,6 +183,7 @@ def read_adapter(path: Path) -> Adapter:
         capabilities=document.get("capabilities", {}),
         timers={name: float(value) for name, value in document.get("timers", {}).items()},
         control={role: frozenset(control.get(role.value, ())) for role in Role},
+        ticks_as_text=control.get("ticks", "integer") == "string",
         expectations=read_expectations(document),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -54,6 +54,7 @@ class Case:
         self.clock = Clock()
         self.recordings: list[Recording] = []
         self.notes: list[str] = []
+        self._told: list[dict[str, Any]] = []  # by the application, and not waited for yet
 
     # --- peers
 
@@ -103,7 +104,17 @@ class Case:
 
     async def publish(self, measurements: Columns, signals: SignalTable) -> None:
         """Let the publisher under test publish measurements. Needs `control:publish`."""
-        await self.control.ask("publish", measurements=rows(measurements, signals))
+        await self.publish_all([measurements], signals)
+
+    async def publish_all(self, frames: Sequence[Columns], signals: SignalTable) -> None:
+        """Let the publisher under test publish measurements of several times at once. Needs `control:publish`."""
+        await self.publish_rows([row for frame in frames for row in rows(frame, signals)])
+
+    async def publish_rows(self, written: list[list[Any]]) -> None:
+        """Let the publisher under test publish measurements as `ADAPTER.md` writes them. Needs `control:publish`."""
+        if self.implementation.adapter.ticks_as_text:
+            written = [[signal_id, str(ticks), *others] for signal_id, ticks, *others in written]
+        await self.control.ask("publish", measurements=written)
 
     async def received(self, count: int, *, within: float | None = None) -> list[list[Any]]:
         """Wait until the subscriber under test has received so many measurements. Needs `control:report`.
@@ -118,13 +129,64 @@ class Case:
         deadline = time.monotonic() + limit
         found: list[list[Any]] = []
         while True:
-            found += (await self.control.ask("report"))["measurements"]
+            found += await self._reported()
             if len(found) >= count:
                 return found
             if time.monotonic() > deadline:
                 raise Violation(
                     f"expected that the application receives {count} measurements; it has {len(found)} after "
                     f"{limit:.1f} s"
+                )
+            await asyncio.sleep(_POLL)
+
+    def can(self, request: str) -> bool:
+        """Whether the adapter offers a request on the control channel, for what a check looks at besides."""
+        return request in self.implementation.adapter.control[self.check.role]
+
+    async def stall(self) -> None:
+        """Let time pass without a word, long enough for an implementation that gives up too soon to do so."""
+        await asyncio.sleep(self.grace.quiet)
+
+    async def _reported(self) -> list[list[Any]]:
+        answer = await self.control.ask("report")
+        return [[signal_id, int(ticks), *others] for signal_id, ticks, *others in answer["measurements"]]
+
+    async def received_nothing(self, *, what: str) -> None:
+        """Check that the application receives nothing for as long as silence has to be. Needs `control:report`.
+
+        Raises:
+            Violation: it received something.
+        """
+        deadline = time.monotonic() + self.grace.quiet
+        while time.monotonic() < deadline:
+            if found := await self._reported():
+                raise Violation(f"expected {what}, but the application received {found[0]}")
+            await asyncio.sleep(_POLL)
+
+    async def event(self, name: str, *, within: float | None = None, **fields: Any) -> dict[str, Any]:
+        """Wait until the application of the subscriber under test is told something. Needs `control:events`.
+
+        Args:
+            name: what it is told, as `ADAPTER.md` calls it, such as `subscription-refused`.
+            within: seconds; without it, the grace for a reply.
+            fields: what must stand in it.
+
+        Raises:
+            Violation: it was not told so in time; the message says what it was told.
+        """
+        limit = self.grace.reply if within is None else within
+        deadline = time.monotonic() + limit
+        while True:
+            self._told += (await self.control.ask("events"))["events"]
+            for event in self._told:
+                if event["event"] == name and all(event.get(key) == value for key, value in fields.items()):
+                    self._told.remove(event)
+                    return event
+            if time.monotonic() > deadline:
+                wanted = " ".join([name, *(f"{key}={value!r}" for key, value in fields.items())])
+                raise Violation(
+                    f"expected that the application is told {wanted}; within {limit:.1f} s it was told "
+                    f"{', '.join(map(str, self._told))[:500] or 'nothing'}"
                 )
             await asyncio.sleep(_POLL)
 

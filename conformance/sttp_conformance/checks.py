@@ -68,7 +68,7 @@ class Check:
 
     Attributes:
         name: name of its function; no two checks have the same.
-        chapter: name of the module that it stands in.
+        chapter: name of the module, or of the package of modules, that it stands in.
         requirements: ids of the requirements that it looks at.
         role: the role that is judged.
         title: the rule in a sentence, the first line of its docstring.
@@ -78,6 +78,7 @@ class Check:
         slow: whether it takes more than a few seconds, and is left out of a quick run.
         fresh: whether it needs a process of its own, because it changes what outlives a connection.
         timers: what timers are to be, in seconds, for this check.
+        asks: what the subscriber is to be told to ask for when it is started, such as `version`; see `adapter.ASKED`.
         topic: what its conversation is about, for the comparison of ways; see the chapter on role invariance. Empty
             where the transcripts of two ways cannot be equal.
         listen_first: where the implementation dials: whether the suite listens before it is started.
@@ -96,6 +97,7 @@ class Check:
     slow: bool = False
     fresh: bool = False
     timers: Mapping[str, float] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict)
     topic: str = ""
     listen_first: bool = True
     compares: str = ""
@@ -110,6 +112,7 @@ def check(
     slow: bool = False,
     fresh: bool = False,
     timers: Mapping[str, float] = MappingProxyType({}),
+    asks: Mapping[str, str] = MappingProxyType({}),
     topic: str | None = None,
     listen_first: bool = True,
 ) -> Callable[[Body], Body]:
@@ -117,7 +120,7 @@ def check(
 
     def decorate(body: Body) -> Body:
         name = body.__name__
-        chapter = body.__module__.rpartition(".")[2]
+        chapter = body.__module__.partition(".cases.")[2].partition(".")[0]
         register(
             Check(
                 name=name,
@@ -131,6 +134,7 @@ def check(
                 slow=slow,
                 fresh=fresh or bool(timers) or not listen_first,
                 timers=timers,
+                asks=asks,
                 topic=(TOPICS.get((chapter, role), "") if topic is None else topic) if len(directions) > 1 else "",
                 listen_first=listen_first,
             )
@@ -157,8 +161,8 @@ def load_checks() -> Mapping[str, Check]:
     """All checks by name, in the order of the chapters."""
     from sttp_conformance import cases  # noqa: PLC0415 - chapters import this module
 
-    for module in sorted(pkgutil.iter_modules(cases.__path__), key=lambda each: each.name):
-        importlib.import_module(f"sttp_conformance.cases.{module.name}")
+    for module in sorted(pkgutil.walk_packages(cases.__path__, f"{cases.__name__}."), key=lambda each: each.name):
+        importlib.import_module(module.name)
     requirements = load_ledger().by_check
     found = sorted(_CHECKS.values(), key=lambda each: (each.chapter, each.name))
     return MappingProxyType({each.name: replace(each, requirements=requirements.get(each.name, ())) for each in found})

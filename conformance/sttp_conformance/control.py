@@ -36,6 +36,7 @@ class ControlChannel:
 
     Attributes:
         altered: changes answers, for mutants; None leaves them alone.
+        asked: changes the fields of requests, for mutants; None leaves them alone.
     """
 
     def __init__(self, process: Process, end: str) -> None:
@@ -45,6 +46,7 @@ class ControlChannel:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._garbage = ""
         self.altered: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
+        self.asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
         process.stdout.take = self._take
 
     async def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
@@ -62,10 +64,11 @@ class ControlChannel:
             ControlError: it answered with an error, with something that is no answer, too late, or not at all.
         """
         number = next(self._numbers)
+        fields = self.asked(request, arguments) if self.asked is not None else arguments
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         began = answer.get_loop().time()
         try:
-            await self._process.write(json.dumps({"id": number, "do": request, **arguments}))
+            await self._process.write(json.dumps({"id": number, "do": request, **fields}))
             found = await self._answer(answer, request)
         except OSError:
             await self._process.ended()

@@ -6,6 +6,7 @@ A publisher under test is given the metadata as a file; a subscriber under test 
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -16,7 +17,18 @@ from sttp import ticks
 from sttp.measurement import Columns, Signal, SignalTable
 from sttp_conformance.dataset import document
 
-__all__ = ["DEVICE", "MEASUREMENTS", "METADATA", "METADATA_FILE", "SIGNALS", "Clock", "columns", "rows", "wire_value"]
+__all__ = [
+    "DEVICE",
+    "MEASUREMENTS",
+    "METADATA",
+    "METADATA_FILE",
+    "SIGNALS",
+    "Clock",
+    "columns",
+    "numbered",
+    "rows",
+    "wire_value",
+]
 
 METADATA_FILE: Final = "metadata.xml"
 
@@ -31,6 +43,17 @@ SIGNALS: Final = SignalTable.of(
     ]
 )
 """Eight signals of one device."""
+
+
+def numbered(count: int) -> SignalTable:
+    """So many signals that nobody has metadata of, with IDs that no compression makes smaller."""
+    chance = random.Random(count)
+    return SignalTable.of(
+        [
+            Signal(signal_id=UUID(bytes=chance.randbytes(16)), key=f"MANY:{number}", tag="")
+            for number in range(1, count + 1)
+        ]
+    )
 
 
 DEVICE: Final = {

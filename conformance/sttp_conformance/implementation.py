@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sttp.codes import Role
 from sttp.errors import TransportError
@@ -50,6 +50,7 @@ class Implementation:
         role: the role that it plays.
         way: who dials, and over what.
         settings: timers in seconds, where they can be set; what a check goes by.
+        asks: what a subscriber is told to ask for.
         forced: timers that are something else in truth, for mutants.
         run: a folder for files of this run.
         listen_first: if it dials: whether the suite listens before it is started.
@@ -60,6 +61,7 @@ class Implementation:
         control: its control channel, if the adapter has one.
         arrivals: when it dialed, in seconds of the monotonic clock.
         over: wraps each stream; for mutants.
+        known: what `sessions.catalogue` has learned of a publisher.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Implementation:
         settings: Mapping[str, float],
         run: Path,
         *,
+        asks: Mapping[str, str] | None = None,
         forced: Mapping[str, float] | None = None,
         listen_first: bool = True,
     ) -> None:
@@ -81,8 +84,10 @@ class Implementation:
         self.process: Process | None = None
         self.control: ControlChannel | None = None
         self.arrivals: list[float] = []
+        self.known: list[Any] | None = None
         self.over: Callable[[ByteStream], ByteStream] = lambda stream: stream
         self._run = run
+        self._asks = asks or {}
         self._forced = forced or {}
         self._listen_first = listen_first
         self._listener: Listener | None = None
@@ -133,7 +138,7 @@ class Implementation:
     async def start(self) -> None:
         """Start the process, at the same address as before."""
         self.process = await launch(
-            self.adapter, self.role, self.way, self._address, {**self.settings, **self._forced}, self._run
+            self.adapter, self.role, self.way, self._address, {**self.settings, **self._forced}, self._run, self._asks
         )
         if not self.dials and self.adapter.announcement is not None:
             self._address = await announced(self.process, self.adapter, self.end, self._address)

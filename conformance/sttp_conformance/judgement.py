@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sttp_conformance.adapter import Adapter
+from sttp_conformance.adapter import WORDS, Adapter
 from sttp_conformance.checks import Check
 from sttp_conformance.expectations import Expectation, Known
 from sttp_conformance.lane import Outcome
@@ -97,9 +97,12 @@ class Judgement:
                 found.append(f"{entry}: it applies to nothing that was checked")
         for what, reason in self._adapter.expectations.unsupported.items():
             is_known = what in checks or what in ENDS or what in self._ledger.requirements
-            is_need = what.partition(":")[0] in _CAPABILITIES or any(what in check.needs for check in checks.values())
+            is_need = what in WORDS or what.partition(":")[0] in _CAPABILITIES
+            is_asked_for = what in ENDS or any(
+                what in (check.name, *check.requirements, *check.needs) for check in checks.values()
+            )
             if not (is_known or is_need):
                 found.append(f"unsupported {what}: it is no end, capability, check or requirement")
-            elif self._selection.is_whole and not any(each.message == reason for each in results):
+            elif is_asked_for and self._selection.is_whole and not any(each.message == reason for each in results):
                 found.append(f"unsupported {what}: it applies to nothing that would have been checked")
         return tuple(found)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from sttp.codes import Role
-from sttp.transport import ByteStream
 from sttp_conformance.adapter import QUICK_TIMERS, Adapter
 from sttp_conformance.case import Case
 from sttp_conformance.checks import Check
-from sttp_conformance.control import ControlChannel
 from sttp_conformance.grace import Grace
 from sttp_conformance.implementation import Implementation
 from sttp_conformance.launcher import LaunchError
+from sttp_conformance.mutants import Mutant
 from sttp_conformance.recording import Recording
 from sttp_conformance.verdicts import Verdict
 from sttp_conformance.violation import NotSupported, Skip, Violation
@@ -40,7 +38,7 @@ _STDERR: Final = 20
 _SOON: Final = 5.0
 """Seconds of the longest wait before dialing again with which an implementation that dials is kept running."""
 
-_Key: TypeAlias = tuple[Role, Way, tuple[tuple[str, float], ...]]
+_Key: TypeAlias = tuple[Role, Way, tuple[tuple[str, float], ...], tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +69,32 @@ class Lane:
         adapter: the implementation.
         grace: how long to wait.
         run: a folder for files of this run.
-        over: wraps each stream with the implementation, for mutants; given the way.
-        altered: changes answers on the control channel, for mutants.
-        forced: timers that are something else than what checks go by, for mutants.
+        proving: whether failures are wanted, of mutants: a process is used on after one.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        grace: Grace,
-        run: Path,
-        *,
-        over: Callable[[Way], Callable[[ByteStream], ByteStream]] | None = None,
-        altered: Callable[[ControlChannel, Way], None] | None = None,
-        forced: Mapping[str, float] | None = None,
-    ) -> None:
+    def __init__(self, adapter: Adapter, grace: Grace, run: Path, *, proving: bool = False) -> None:
         self._adapter = adapter
         self._grace = grace
         self._run = run
-        self._over = over
-        self._altered = altered
-        self._forced = forced or {}
+        self._proving = proving
+        self._mutant: Mutant | None = None
         self._kept: dict[_Key, tuple[AsyncExitStack, Implementation]] = {}
+
+    async def become(self, mutant: Mutant) -> None:
+        """Let what is judged from now on be wrong in a certain way."""
+        if (self._mutant is not None and self._mutant.settings) or mutant.settings:
+            await self.__aexit__()
+        self._mutant = mutant
+        for (_, way, *_others), (_, implementation) in self._kept.items():
+            self._spoil(implementation, way)
+
+    def _spoil(self, implementation: Implementation, way: Way) -> None:
+        if self._mutant is not None:
+            implementation.over = self._mutant.over(way)
+            if implementation.control is not None:
+                is_wrong = self._mutant.is_wrong(way)
+                implementation.control.altered = self._mutant.answers if is_wrong else None
+                implementation.control.asked = self._mutant.asked if is_wrong else None
 
     async def __aenter__(self) -> Lane:
         return self
@@ -113,7 +115,8 @@ class Lane:
         began = time.monotonic()
         served_before = self._key(check, way) in self._kept and not check.fresh
         outcome = await self._make(check, way)
-        if outcome.verdict is Verdict.FAILED and served_before and not self._adapter.addresses:
+        is_final = self._proving or bool(self._adapter.addresses)
+        if outcome.verdict is Verdict.FAILED and served_before and not is_final:
             first, outcome = outcome, await self._make(check, way)
             if outcome.verdict is not Verdict.FAILED:
                 note = f"it failed at first, on a process that had served other checks: {first.message}"
@@ -132,12 +135,15 @@ class Lane:
         case: Case | None = None
         implementation: Implementation | None = None
         verdict, message = Verdict.PASSED, ""
+        is_slow = check.slow or not all(map(self._adapter.can_set, check.timers))
+        longest = _LONGEST_SLOW if is_slow else _LONGEST
         try:
             implementation = await self._implementation(check, way)
             case = Case(check, way, implementation, self._grace)
-            async with asyncio.timeout(_LONGEST_SLOW if check.slow else _LONGEST):
-                if implementation.control is not None and "report" in self._adapter.control[check.role]:
-                    await implementation.control.ask("report")  # what is left of another check is forgotten
+            async with asyncio.timeout(longest):
+                for request in ("report", "events"):
+                    if implementation.control is not None and request in self._adapter.control[check.role]:
+                        await implementation.control.ask(request)  # what is left of another check is forgotten
                 await check.body(case)
         except LaunchError as error:
             verdict, message = Verdict.BROKEN, str(error)
@@ -148,13 +154,14 @@ class Lane:
         except Skip as error:
             verdict, message = Verdict.SKIPPED, str(error)
         except TimeoutError:
-            verdict, message = Verdict.FAILED, f"the check did not come to an end within {_LONGEST:.0f} s"
+            verdict, message = Verdict.FAILED, f"the check did not come to an end within {longest:.0f} s"
         except Exception as error:  # noqa: BLE001 - a defect of the suite is told apart, and ends nothing else
             place = traceback.extract_tb(error.__traceback__)[-1]
             verdict = Verdict.BROKEN
             message = f"defect of the suite: {type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+        ended = ""
         if implementation is not None and _counts(verdict, check):
-            waits = _LAST_WORDS if verdict is Verdict.FAILED else 0.0
+            waits = _LAST_WORDS if verdict is Verdict.FAILED and not self._proving else 0.0
             if ended := await implementation.has_ended(within=waits):
                 said = f" ({message})" if message else ""
                 verdict, message = Verdict.FAILED, f"the process ended with {ended}{said}"
@@ -166,13 +173,14 @@ class Lane:
             stderr=_said(implementation),
             seconds=time.monotonic() - began,
         )
-        if check.fresh or verdict is not Verdict.PASSED or not self._is_worth_keeping(check, way):
+        spent = verdict is not Verdict.PASSED and not (self._proving and verdict is Verdict.FAILED and not ended)
+        if check.fresh or spent or not self._is_worth_keeping(check, way):
             await self._drop(self._key(check, way))
         return outcome
 
     def _key(self, check: Check, way: Way) -> _Key:
         settings = {**QUICK_TIMERS, **check.timers}
-        return check.role, way, tuple(sorted(settings.items()))
+        return check.role, way, tuple(sorted(settings.items())), tuple(sorted(check.asks.items()))
 
     async def _implementation(self, check: Check, way: Way) -> Implementation:
         key = self._key(check, way)
@@ -186,14 +194,12 @@ class Lane:
                 way,
                 dict(key[2]),
                 self._run,
-                forced=self._forced,
+                asks=dict(key[3]),
+                forced=self._mutant.settings if self._mutant is not None else None,
                 listen_first=check.listen_first,
             )
             await stack.enter_async_context(implementation)
-            if self._over is not None:
-                implementation.over = self._over(way)
-            if self._altered is not None and implementation.control is not None:
-                self._altered(implementation.control, way)
+            self._spoil(implementation, way)
             self._kept[key] = stack, implementation
         return self._kept[key][1]
 

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from sttp.codes import Role
-from sttp_conformance.adapter import Adapter
+from sttp_conformance.adapter import ASKED, Adapter
 from sttp_conformance.grid import METADATA_FILE
 from sttp_conformance.process import Lines, Process
 from sttp_conformance.ways import Way, end_of
@@ -28,7 +29,13 @@ class LaunchError(Exception):
 
 
 async def launch(
-    adapter: Adapter, role: Role, way: Way, address: str, settings: Mapping[str, float], run: Path
+    adapter: Adapter,
+    role: Role,
+    way: Way,
+    address: str,
+    settings: Mapping[str, float],
+    run: Path,
+    asks: Mapping[str, str] = MappingProxyType({}),
 ) -> Process:
     """Start one end of an implementation.
 
@@ -39,6 +46,7 @@ async def launch(
         address: where it shall listen or dial.
         settings: timers in seconds.
         run: a folder for files of this run.
+        asks: what a subscriber is to ask for.
 
     Raises:
         LaunchError: the command cannot be started.
@@ -56,6 +64,7 @@ async def launch(
         "run": str(run),
         "python": sys.executable,
         **{name: f"{value:g}" for name, value in settings.items()},
+        **{name: asks.get(name, "") for name in ASKED},
     }
     command = [_filled(part, values) for part in adapter.commands[end]]
     environment = {name: _filled(value, values) for name, value in adapter.environment.items()}
@@ -104,11 +113,15 @@ async def announced(process: Process, adapter: Adapter, end: str, address: str) 
             f"({adapter.file}: announcement.seconds)"
         )
     groups = found.groupdict()
-    if groups.get("address"):
-        return str(groups["address"])
     parts = _HOST_PORT.fullmatch(address)
-    host = parts["host"] if parts else address
-    return f"{host}:{groups['port']}"
+    place = groups.get("address") or f"{parts['host'] if parts else address}:{groups['port']}"
+    if (port := _HOST_PORT.fullmatch(place)) and int(port["port"]) == 0:
+        raise LaunchError(
+            f"{end}: the command says that it listens on port 0, which is no port, with {found.string[:200]!r}; "
+            f"let it say which port it was given, or let announcement.pattern, which is searched in every line, "
+            f"begin with ^ and fit no other line ({adapter.file})"
+        )
+    return str(place)
 
 
 async def _match(process: Process, lines: Lines, pattern: re.Pattern[str]) -> re.Match[str] | None:

@@ -111,7 +111,11 @@ class Mutant:
         caught_by: names of the checks that must catch it; of a comparison with its subject: `comparison[check]`.
         says: what becomes of the frames that the implementation says.
         hears: what becomes of the frames that it hears.
+        wants_whole_frames: it closes the connection when a frame does not come in one piece. Where `hears` is given,
+            pieces wait for the rest, however long the frame is said to be.
+        keeps_half: it does not notice that the other end has ended its direction.
         answers: what becomes of its answers on the control channel, given the name of the request.
+        asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
         only: the direction in which it is wrong; None for both.
         harmless: it is different, and not wrong; no check may catch it.
@@ -122,7 +126,10 @@ class Mutant:
     caught_by: tuple[str, ...] = ()
     says: Rewrite | None = None
     hears: Rewrite | None = None
+    wants_whole_frames: bool = False
+    keeps_half: bool = False
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
+    asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     only: Direction | None = None
     harmless: bool = False
@@ -161,6 +168,7 @@ def load_mutants() -> Mapping[str, Mutant]:
 
 # --- what is done to frames
 
+_LENGTH: Final = 4
 _RESPONSE_HEADER: Final = 6
 _USER_COMMANDS: Final = range(Command.USER_COMMAND_00, Command.USER_COMMAND_15 + 1)
 
@@ -263,7 +271,7 @@ class Middle:
         self._mutant = mutant
         self._conversation = conversation
         self._from = FrameReader(DEFAULT_LIMITS.response)
-        self._to = FrameReader(DEFAULT_LIMITS.response)
+        self._to = bytearray()  # of a frame that has not come whole; no limit holds here
         self._due = bytearray()
         self._over = False
         self._buffer = bytearray(256 * 1024)
@@ -298,17 +306,27 @@ class Middle:
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """What the implementation is to hear, rewritten."""
-        if self._mutant.hears is None:
+        if self._mutant.hears is None and not self._mutant.wants_whole_frames:
             await self._inner.send(buffers)
             return
         out = bytearray()
-        self._to.feed(b"".join(buffers))
-        for frame in self._to:
-            for item in self._mutant.hears(bytes(frame), self._conversation):
+        self._to += b"".join(buffers)
+        while (frame := self._next_to_hear()) is not None:
+            for item in self._mutant.hears(frame, self._conversation) if self._mutant.hears else (frame,):
                 await self._pass(item, out)
             self._conversation.heard += 1
+        if self._to and self._mutant.wants_whole_frames:
+            await self._pass(CLOSE, out)
         if out and not self._over:
             await self._inner.send([bytes(out)])
+
+    def _next_to_hear(self) -> bytes | None:
+        end = _LENGTH + int.from_bytes(self._to[:_LENGTH], "big")
+        if len(self._to) < max(end, _LENGTH):
+            return None
+        frame = bytes(self._to[_LENGTH:end])
+        del self._to[:end]
+        return frame
 
     async def _pass(self, item: Item, out: bytearray) -> None:
         match item:
@@ -324,7 +342,8 @@ class Middle:
 
     async def send_eof(self) -> None:
         """See `ByteStream.send_eof`."""
-        await self._inner.send_eof()
+        if not self._mutant.keeps_half:
+            await self._inner.send_eof()
 
     async def close(self) -> None:
         """See `ByteStream.close`."""

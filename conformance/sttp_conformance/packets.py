@@ -56,7 +56,10 @@ class PacketReader:
                 self.modes = command.modes
             case commands.Subscribe():
                 # a signal index cache is taken to be for the newest Subscribe that was said before it
-                options = SubscriptionOptions.from_connection_string(command.connection_string)
+                try:
+                    options = SubscriptionOptions.from_connection_string(command.connection_string)
+                except ProtocolError:
+                    return  # it is wrong on purpose, and is to be refused
                 self._times = TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds)
 
     def response(self, response: AnyResponse) -> SignalIndexCache | Measurements | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
-from sttp_conformance.control import ControlChannel
 from sttp_conformance.grace import Grace
 from sttp_conformance.lane import Lane
 from sttp_conformance.mutants import Mutant
@@ -57,6 +57,7 @@ async def prove(
     mutants: Iterable[Mutant],
     *,
     lanes: int = 2,
+    slow: bool = False,
     told: Callable[[Proof], None] = lambda proof: None,
 ) -> list[Proof]:
     """Judge mutants of an implementation.
@@ -65,29 +66,37 @@ async def prove(
         adapter: an implementation that passes.
         mutants: what is to be wrong with it.
         lanes: checks that are made at once.
+        slow: whether mutants that only slow checks can catch are judged too.
         told: called with each proof as it comes.
     """
     checks = load_checks()
     proofs: list[Proof] = []
     with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
         run = prepared(folder)
-        for mutant in mutants:
-            names = list(checks) if mutant.harmless else list(mutant.caught_by)
-            due = _due(adapter, mutant, names, checks)
-
-            def altered(control: ControlChannel, way: Way, mutant: Mutant = mutant) -> None:
-                control.altered = mutant.answers if mutant.is_wrong(way) else None
-
-            lane = [
-                Lane(adapter, _GRACE, run, over=mutant.over, altered=altered, forced=mutant.settings)
-                for _ in range(min(lanes, len(due)))
-            ]
-            made = await make_all(due, lane, lambda check, way, outcome: None)
-            for name in names:
-                for proof in _proofs(mutant, name, checks, made):
+        async with AsyncExitStack() as stack:
+            kept = [await stack.enter_async_context(Lane(adapter, _GRACE, run, proving=True)) for _ in range(lanes)]
+            for mutant in mutants:
+                names = list(checks) if mutant.harmless else list(mutant.caught_by)
+                if not slow and not mutant.harmless:
+                    names = [name for name in names if not checks[_split(name)[0]].slow]
+                due = _due(adapter, mutant, names, checks, slow=slow)
+                found = await _judged(mutant, names, checks, due, kept)
+                if not all(proof.holds for proof in found):  # the processes may have suffered from mutants before
+                    async with Lane(adapter, _GRACE, run, proving=True) as fresh:
+                        found = await _judged(mutant, names, checks, due, [fresh])
+                for proof in found:
                     proofs.append(proof)
                     told(proof)
     return proofs
+
+
+async def _judged(
+    mutant: Mutant, names: list[str], checks: Mapping[str, Check], due: list[tuple[Check, Way]], lanes: list[Lane]
+) -> list[Proof]:
+    for lane in lanes:
+        await lane.become(mutant)
+    made = await make_all(due, lanes, lambda check, way, outcome: None)
+    return [proof for name in names for proof in _proofs(mutant, name, checks, made)]
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -96,9 +105,11 @@ def _split(name: str) -> tuple[str, str]:
     return check, subject.removesuffix("]")
 
 
-def _due(adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check]) -> list[tuple[Check, Way]]:
+def _due(
+    adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check], *, slow: bool
+) -> list[tuple[Check, Way]]:
     due: dict[tuple[str, Way], tuple[Check, Way]] = {}
-    selection = Selection(transports=(next(iter(adapter.transports)),))
+    selection = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
     for name in names:
         check, subject = _split(name)
         made = checks[subject or check]

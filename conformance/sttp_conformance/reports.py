@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from sttp_conformance.ledger import Ledger, Level
 from sttp_conformance.verdicts import Result, RunRecord, Verdict, counted
 
-__all__ = ["as_junit", "as_text", "described", "write_reports"]
+__all__ = ["as_junit", "as_text", "coverage", "described", "write_reports"]
 
 
 def write_reports(record: RunRecord, folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -84,11 +85,15 @@ async def run(
                 take(judgement.result(check, way, Outcome(verdict=Verdict.BROKEN, message=broken)))
             else:
                 due.append((check, way))
-        made = await make_all(
-            due,
-            [Lane(adapter, found.grace, place) for _ in range(1 if adapter.addresses else lanes)],
-            lambda check, way, outcome: take(judgement.result(check, way, outcome)),
-        )
+        async with AsyncExitStack() as stack:
+            made = await make_all(
+                due,
+                [
+                    await stack.enter_async_context(Lane(adapter, found.grace, place))
+                    for _ in range(1 if adapter.addresses else lanes)
+                ],
+                lambda check, way, outcome: take(judgement.result(check, way, outcome)),
+            )
     results += compared(comparisons, checks, ways, made, judgement)
     results.sort(key=lambda result: (result.chapter, result.check, result.subject, result.direction))
     return RunRecord(
@@ -128,11 +133,10 @@ async def make_all(
         return waiting[end].pop(), end[1]
 
     async def work(lane: Lane) -> None:
-        async with lane:
-            while (item := next_for(lane)) is not None:
-                check, way = item
-                outcome = made[check.name, way] = await lane.make(check, way)
-                take(check, way, outcome)
+        while (item := next_for(lane)) is not None:
+            check, way = item
+            outcome = made[check.name, way] = await lane.make(check, way)
+            take(check, way, outcome)
 
     async with asyncio.TaskGroup() as tasks:
         for lane in lanes:

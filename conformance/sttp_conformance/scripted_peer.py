@@ -157,6 +157,7 @@ class ScriptedPeer(ABC, Generic[Heard]):
         within: float | None = None,
         what: str = "",
         anything_before: bool = False,
+        harmless: tuple[type, ...] | None = None,
     ) -> W:
         """The next message that is not harmless; it must be of a certain kind.
 
@@ -166,6 +167,7 @@ class ScriptedPeer(ABC, Generic[Heard]):
             within: seconds; without it, the grace for a reply.
             what: how to call what is expected, in messages.
             anything_before: pass over everything else, not only over what is harmless.
+            harmless: what may come before; None for what mostly may.
 
         Raises:
             Violation: something else came, nothing came in time, or the connection ended.
@@ -178,7 +180,8 @@ class ScriptedPeer(ABC, Generic[Heard]):
                     message = await self._next()
                     if isinstance(message, kind) and (where is None or where(message)):
                         return message
-                    if not (await self._attend(message) or anything_before):
+                    passed = isinstance(message, harmless) if harmless else await self._attend(message)
+                    if not (passed or anything_before):
                         raise Violation(f"expected {wanted}, but {_short(message)} came")
         except TimeoutError:
             raise Violation(f"expected {wanted}, but it did not come within {limit:.1f} s") from None
@@ -217,10 +220,17 @@ class ScriptedPeer(ABC, Generic[Heard]):
                 f"{limit:.1f} s{said}"
             ) from None
 
-    async def expect_silence(self, *, during: float | None = None, what: str = "nothing") -> None:
+    async def expect_silence(
+        self, *, during: float | None = None, what: str = "nothing", only: tuple[type, ...] = ()
+    ) -> None:
         """Check that nothing comes but what is harmless, and that the connection stays up.
 
         Where the protocol has something that is answered, `fence` is quicker and surer.
+
+        Args:
+            during: seconds; without it, the grace for silence.
+            what: how to call what is expected, in messages.
+            only: what counts as harmless; without any, what mostly does.
 
         Raises:
             Violation: something came, or the connection ended.
@@ -232,8 +242,15 @@ class ScriptedPeer(ABC, Generic[Heard]):
                         message = await self._next()
                     except _Ended:
                         raise Violation(f"expected {what}, but the connection was {self.ended}") from None
-                    if not await self._attend(message):
+                    if not (isinstance(message, only) if only else await self._attend(message)):
                         raise Violation(f"expected {what}, but {_short(message)} came")
+
+    async def expect_silence_or_end(self) -> None:
+        """Wait as long as silence has to be, or until the connection ends. What comes is passed over."""
+        with suppress(TimeoutError, Violation):
+            async with asyncio.timeout(self.grace.quiet):
+                while await self.hear() is not None:
+                    pass
 
     @abstractmethod
     async def _attend(self, message: Heard) -> bool:

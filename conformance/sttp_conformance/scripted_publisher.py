@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from sttp.codes import Command, DataPacketFlags, Role
+from sttp.codes import Command, DataPacketFlags, ModeFlags, Role
+from sttp.limits import DEFAULT_LIMITS
 from sttp.measurement import Columns, SignalTable
 from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, read_command
 from sttp.wire.compact import BaseTimes, TimeFormat, write_compact
 from sttp.wire.fields import deflate
+from sttp.wire.frame import FrameReader
 from sttp.wire.responses import AnyResponse, DataPacket, write_response
 from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscEncoder, write_tssc_payload
 from sttp_conformance.grid import METADATA, SIGNALS
 from sttp_conformance.scripted_peer import ScriptedPeer
+from sttp_conformance.transcript import shown
+from sttp_conformance.violation import Violation
 
 __all__ = ["ScriptedPublisher"]
 
@@ -40,7 +45,9 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
     Attributes:
         polite: whether it does that.
         document: the metadata that it gives.
+        metadata_compressed: whether it gives them as gzip; None for what the modes say.
         asked: what the subscriber asked for last.
+        subscribes: each Subscribe that came.
     """
 
     role = Role.PUBLISHER
@@ -49,7 +56,9 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         super().__init__(*arguments)
         self.polite = True
         self.document = METADATA
+        self.metadata_compressed: bool | None = None
         self.asked = SubscriptionOptions()
+        self.subscribes: list[commands.Subscribe] = []
         self._encoders: dict[int, TsscEncoder] = {}
         self.active = 0
 
@@ -72,11 +81,18 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
     async def wait_for_subscribe(self) -> SubscriptionOptions:
         """Answer what comes before it, modes and metadata among them, and wait for a Subscribe."""
         asked = await self.expect(commands.Subscribe)
+        self.subscribes.append(asked)
         self.asked = SubscriptionOptions.from_connection_string(asked.connection_string)
         return self.asked
 
     async def offer(
-        self, signals: SignalTable = SIGNALS, *, cache_index: int = 0, succeed: bool = True, confirmed: bool = True
+        self,
+        signals: SignalTable = SIGNALS,
+        *,
+        cache_index: int = 0,
+        succeed: bool = True,
+        confirmed: bool = True,
+        compressed: bool | None = None,
     ) -> None:
         """Send a signal index cache, report success, and wait for the confirmation; measurements may follow.
 
@@ -85,11 +101,16 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
             cache_index: the slot; version 1 has none.
             succeed: whether success is reported for Subscribe.
             confirmed: whether to wait until the subscriber has confirmed the cache.
+            compressed: whether the cache is gzip; without it, as the modes say.
         """
         cache = SignalIndexCache(subscriber_id=_SUBSCRIBER_ID, signals=signals)
+        modes = self.modes
+        if compressed is not None:
+            both = ModeFlags.GZIP | ModeFlags.COMPRESS_SIGNAL_INDEX_CACHE
+            modes = replace(modes, flags=modes.flags | both if compressed else modes.flags & ~both)
         update = responses.UpdateSignalIndexCache(
             cache_index=cache_index if self.modes.double_buffered else None,
-            image=write_signal_index_cache(cache, self.modes),
+            image=write_signal_index_cache(cache, modes),
         )
         said: list[AnyResponse] = [update]
         if succeed:
@@ -107,6 +128,20 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         asked = await self.wait_for_subscribe()
         await self.offer(signals)
         return asked
+
+    def require_only(self, *kinds: type) -> None:
+        """Check that a subscriber has said nothing since its first Subscribe but certain commands.
+
+        Raises:
+            Violation: it has; the message says what.
+        """
+        reader = FrameReader(DEFAULT_LIMITS.response)
+        reader.feed(self.recording.said_by(Role.SUBSCRIBER))
+        heard = [read_command(bytes(each), self.modes) for each in reader]
+        after = next(number for number, each in enumerate(heard) if isinstance(each, commands.Subscribe)) + 1
+        for each in heard[after:]:
+            if not isinstance(each, kinds):
+                raise Violation(f"expected nothing but {' and '.join(k.__name__ for k in kinds)}, not {shown(each)}")
 
     # --- measurements
 
@@ -163,5 +198,6 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
 
     async def give_metadata(self) -> None:
         """Answer a MetadataRefresh."""
-        document = deflate(self.document) if self.modes.compress_metadata else self.document
+        wanted = self.modes.compress_metadata if self.metadata_compressed is None else self.metadata_compressed
+        document = deflate(self.document) if wanted else self.document
         await self.say(responses.Metadata(document=document))

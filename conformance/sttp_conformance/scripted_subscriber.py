@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
+
+import numpy as np
 
 from sttp.codes import Command, ModeFlags, OperationalModes, Role
 from sttp.errors import ProtocolError
@@ -14,7 +17,7 @@ from sttp.measurement import SignalTable
 from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, write_command
 from sttp.wire.responses import AnyResponse, DataPacket, read_responses
-from sttp.wire.signal_index_cache import SignalIndexCache
+from sttp.wire.signal_index_cache import SignalIndexCache, read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.measurements import Measurements
 from sttp_conformance.scripted_peer import ScriptedPeer
@@ -57,6 +60,12 @@ class Subscription:
     signals: SignalTable
     unauthorised: tuple[UUID, ...]
     text: str
+
+    @property
+    def indexes(self) -> list[int]:
+        """The signal indexes that are in use."""
+        found: list[int] = np.flatnonzero(self.signals.present).tolist()
+        return found
 
 
 class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
@@ -128,11 +137,48 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
     async def fence(self) -> None:
         """Wait until the publisher has handled everything that was said before: commands are taken in order (9.3)."""
         await self.say(commands.UpdateProcessingInterval(milliseconds=-1))
-        await self.find(
-            (responses.Succeeded, responses.Failed),  # type: ignore[arg-type]
-            lambda answer: answer.command == Command.UPDATE_PROCESSING_INTERVAL,
-            what="an answer to UpdateProcessingInterval",
+        await self.fenced()
+
+    async def fenced(self) -> None:
+        """Wait for the answer to an UpdateProcessingInterval that was said."""
+        await self.answer(Command.UPDATE_PROCESSING_INTERVAL, "UpdateProcessingInterval")
+
+    async def answer(self, command: int, name: str) -> responses.Succeeded | responses.Failed:
+        """Wait for the answer to a command, whichever it is; everything else is passed over.
+
+        Args:
+            command: its code.
+            name: what it is called.
+
+        Raises:
+            Violation: none came.
+        """
+        either: tuple[type[responses.Succeeded | responses.Failed], ...] = (responses.Succeeded, responses.Failed)
+        return await self.expect(
+            either, lambda answer: answer.command == command, what=f"an answer to {name}", anything_before=True
         )
+
+    async def expect_answer_or_end(self, *answered: int) -> responses.Succeeded | responses.Failed | None:
+        """Wait until one of some commands is answered, or the connection ends, and return the answer.
+
+        Raises:
+            Violation: neither happens.
+        """
+        try:
+            while (message := await self.hear()) is not None:
+                if isinstance(message, responses.Succeeded | responses.Failed) and message.command in answered:
+                    return message
+        except TimeoutError:
+            raise Violation(
+                f"expected an answer, or the end of the connection, but neither came within {self.grace.reply:.1f} s"
+            ) from None
+        return None
+
+    async def settle(self, *answered: int) -> None:
+        """Wait until one of some commands is answered, the connection ends, or silence has been long enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.grace.quiet):
+                await self.expect_answer_or_end(*answered)
 
     # --- measurements
 
@@ -166,6 +212,12 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
             raise Violation(f"a data packet that cannot be read came: {error}") from None
         assert isinstance(measured, Measurements)
         self._measured.append(measured)
+
+    def cache_in(self, frame: bytes) -> SignalIndexCache:
+        """The signal index cache in a frame, which is not installed by this."""
+        (update,) = read_responses(frame, self.modes)
+        assert isinstance(update, responses.UpdateSignalIndexCache)
+        return read_signal_index_cache(update.image, self.modes)
 
     def _installed(self, update: responses.UpdateSignalIndexCache) -> SignalIndexCache:
         try:

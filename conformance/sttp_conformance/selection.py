@@ -66,6 +66,9 @@ def why_not(check: Check, way: Way, adapter: Adapter, selection: Selection) -> t
     for need in (*check.needs, "start") if check.fresh else check.needs:
         if reason := adapter.lacks(need, check.role):
             return need != "start", reason
+    for asked in check.asks:
+        if not adapter.can_set(asked):
+            return True, f"the adapter has no place for {{{asked}}}"
     if check.timers and not all(adapter.can_set(timer) for timer in check.timers) and not selection.slow:
         missing = ", ".join(timer for timer in check.timers if not adapter.can_set(timer))
         return False, f"it takes long, because the adapter cannot set {missing}; it is made with --slow"

@@ -216,5 +216,10 @@ def _cache(cache_index: int | None, cache: SignalIndexCache) -> str:
 def shown(message: Any, *, separator: str = " ") -> str:
     """Name and fields of a message."""
     fields = [(each.name, getattr(message, each.name)) for each in dataclasses.fields(message)]
-    shown = [f"{name}={value.name if isinstance(value, Enum) else value!r}" for name, value in fields]
-    return separator.join([type(message).__name__, *shown])
+    return separator.join([type(message).__name__, *(f"{name}={_shown_value(value)}" for name, value in fields)])
+
+
+def _shown_value(value: Any) -> str:
+    if isinstance(value, memoryview):  # its own text is a place in memory
+        value = bytes(value)
+    return value.name if isinstance(value, Enum) else repr(value)

@@ -58,6 +58,9 @@ def run(
     directions: Directions = None,
     transports: Transports = None,
     slow: Annotated[bool, typer.Option("--slow", help="Make checks too that take minutes.")] = False,
+    uncovered: Annotated[
+        bool, typer.Option("--uncovered", help="List the requirements too that this run says nothing about, and why.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write results.json, junit.xml and summary.txt into this folder."),
@@ -71,7 +74,8 @@ def run(
     The exit code is 0 when everything is as the adapter file says, 1 when something that must be so is not, and 2 when
     the adapter or the suite does not work, so that nothing is said about the implementation.
     """
-    from sttp_conformance.reports import as_text, write_reports  # noqa: PLC0415 - see above
+    from sttp_conformance.ledger import load_ledger  # noqa: PLC0415 - see above
+    from sttp_conformance.reports import as_text, coverage, write_reports  # noqa: PLC0415
     from sttp_conformance.runner import LANES  # noqa: PLC0415
     from sttp_conformance.runner import run as judge  # noqa: PLC0415
 
@@ -80,6 +84,9 @@ def run(
     record = asyncio.run(judge(found, selection, lanes=jobs or LANES, told=_progress))
     for line in as_text(record):
         print(printable(line))
+    if uncovered:
+        for line in coverage(record, load_ledger()):
+            print(printable(line))
     if out is not None:
         for file in write_reports(record, out):
             announce(f"wrote {file}")
@@ -138,6 +145,7 @@ def prove(
     words: Annotated[
         list[str] | None, typer.Option("-k", metavar="WORD", help="Only mutants with this in their name.")
     ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Judge mutants too that only slow checks can catch.")] = False,
 ) -> None:
     """Judge mutants of an implementation that passes: each is wrong in one way, and must be caught by its checks.
 
@@ -147,15 +155,15 @@ def prove(
     from sttp_conformance.prove import prove as judge  # noqa: PLC0415
 
     mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
-    proofs = asyncio.run(judge(_adapter(adapter), mutants, told=lambda proof: print(printable(str(proof)))))
+    proofs = asyncio.run(judge(_adapter(adapter), mutants, slow=slow, told=lambda each: print(printable(str(each)))))
     wrong = [proof for proof in proofs if not proof.holds]
     caught = {proof.mutant for proof in proofs if proof.expected} - {proof.mutant for proof in wrong}
-    harmful = [mutant for mutant in mutants if not mutant.harmless]
+    judged = {proof.mutant for proof in proofs}
+    harmful = [mutant for mutant in mutants if not mutant.harmless and mutant.name in judged]
     print(f"{len(caught)} of {len(harmful)} mutants are caught by all checks that must catch them")
-    passed = len([mutant for mutant in mutants if mutant.harmless]) - len(
-        {proof.mutant for proof in wrong if not proof.expected}
-    )
-    print(f"{passed} of {len(mutants) - len(harmful)} harmless mutants are let pass by all checks")
+    harmless = {mutant.name for mutant in mutants if mutant.harmless}
+    passed = harmless - {proof.mutant for proof in wrong if not proof.expected}
+    print(f"{len(passed)} of {len(harmless)} harmless mutants are let pass by all checks")
     raise typer.Exit(int(bool(wrong)))
 
 

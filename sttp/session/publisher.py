@@ -10,7 +10,7 @@ from zlib import crc32
 
 from sttp import ticks
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
-from sttp.errors import LimitError, ProtocolError, RefusedError, SilenceError, UsageError
+from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
 from sttp.session.config import PublisherConfig
@@ -416,13 +416,28 @@ class PublisherSession(Session[PublisherEvent]):
             self._end(error)
 
     def _receive_command(self, frame: memoryview) -> None:
-        command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
+        try:
+            command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
+        except MessageError as error:
+            if frame[:1] != bytes((Command.SUBSCRIBE,)) or self.phase is Phase.CONNECTED:
+                raise
+            # refused like any other; what was subscribed stays so (4.1)
+            self._conversation.hear(Command.SUBSCRIBE)
+            self._say(Failed(command=Command.SUBSCRIBE, text=error.reason))
+            return
         kind = kind_of(command)
         if kind is None:
             if self.phase is Phase.CONNECTED:
                 hint = "; the other end is a publisher too" if frame[0] >= Response.SUCCEEDED else ""
                 raise ProtocolError(f"the first command must define the operational modes{hint}", clause="3.6")
             self._emit(MessageIgnored(message=command, reason="unknown command"))
+        elif (
+            isinstance(command, DefineOperationalModes)
+            and command.modes == self.modes
+            and self.phase not in (Phase.CONNECTED, Phase.READY)
+        ):
+            # said again they change nothing (3.6); others than these end the session, as a subscription depends on them
+            self._say(Succeeded(command=Command.DEFINE_OPERATIONAL_MODES, text="The modes are as they were."))
         elif self._conversation.hear(kind):
             self._act(command)
         else:

@@ -40,14 +40,15 @@ async def judged(adapter: Adapter, *words: str, directions: tuple[Direction, ...
 
 
 async def test_ours_passes_in_all_roles_and_directions_and_the_reports_say_so(ours: Adapter, tmp_path: Path) -> None:
-    record = await judged(ours, "speaks_first", "answers_operational_modes", "late_listener", directions=())
+    record = await judged(ours, "speaks_first", "waits_for_operational_modes", "late_listener", directions=())
     assert record.exit_code == 0
     assert {(result.role, result.direction) for result in record.results} >= {
         ("publisher", "forward"), ("publisher", "reverse"), ("subscriber", "forward"), ("subscriber", "reverse"),
     }  # fmt: skip
     assert set(record.covered) == {
-        each for name in ("speaks_first_with_operational_modes", "answers_operational_modes",
-                          "dialing_publisher_finds_a_late_listener") for each in load_checks()[name].requirements
+        each for name in ("speaks_first_with_operational_modes", "waits_for_operational_modes",
+                          "dialing_publisher_finds_a_late_listener", "dialing_subscriber_finds_a_late_listener")
+        for each in load_checks()[name].requirements
     }  # fmt: skip
     for path in write_reports(record, tmp_path):
         assert path.stat().st_size
@@ -59,25 +60,25 @@ async def test_ours_passes_in_all_roles_and_directions_and_the_reports_say_so(ou
 
 
 async def test_comparisons_are_made_of_what_was_recorded(ours: Adapter) -> None:
-    record = await judged(ours, "answers_operational_modes", "publisher_negotiates_alike", directions=())
+    record = await judged(ours, "waits_for_operational_modes", "publisher_negotiates_alike", directions=())
     (compared,) = [result for result in record.results if result.subject]
     assert (compared.verdict, compared.direction) == (Verdict.PASSED, "both")
-    assert compared.subject == "answers_operational_modes"
+    assert compared.subject == "waits_for_operational_modes"
 
 
 @pytest.mark.parametrize("known", [Known.FAILING, Known.DEVIATION])
 async def test_what_passes_though_a_list_says_otherwise_is_red(ours: Adapter, known: Known) -> None:
-    entry = Expectation(known=known, check="answers_operational_modes", message="nothing came")
-    record = await judged(knowing(ours, entry), "answers_operational_modes")
+    entry = Expectation(known=known, check="waits_for_operational_modes", message="nothing came")
+    record = await judged(knowing(ours, entry), "waits_for_operational_modes")
     (result,) = record.results
     assert result.verdict is Verdict.PASSED
     assert record.exit_code == 1
-    assert f"it passes; remove {known} answers_operational_modes from the adapter file" in "\n".join(as_text(record))
+    assert f"it passes; remove {known} waits_for_operational_modes from the adapter file" in "\n".join(as_text(record))
 
 
 async def test_an_entry_about_nothing_is_red(ours: Adapter) -> None:
     entry = Expectation(known=Known.FLAKY, check="answers_everything", reason="?")
-    record = await judged(knowing(ours, entry, swimming="it sinks"), "answers_operational_modes")
+    record = await judged(knowing(ours, entry, swimming="it sinks"), "waits_for_operational_modes")
     assert record.exit_code == 1
     assert record.stale == (
         "known-flaky answers_everything: there is no such check",
@@ -119,12 +120,12 @@ def test_an_adapter_that_is_wrong_is_bad_usage(capsys: pytest.CaptureFixture[str
 
 
 def test_a_requirement_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["conformance", "explain", "sttp-neg-011"]) == 0
-    assert "answers_operational_modes" in capsys.readouterr().out
-    assert main(["conformance", "explain", "answer_operational_modes"]) == 2
-    assert "like it: answers_operational_modes" in capsys.readouterr().err
+    assert main(["conformance", "explain", "sttp-neg-002"]) == 0
+    assert "waits_for_operational_modes" in capsys.readouterr().out
+    assert main(["conformance", "explain", "waits_for_operational_mode"]) == 2
+    assert "like it: waits_for_operational_modes" in capsys.readouterr().err
 
 
 def test_a_check_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["conformance", "list", "-k", "NEG-011"]) == 0
-    assert capsys.readouterr().out == ("negotiation  answers_operational_modes  publisher  should  STTP-NEG-011\n")
+    assert main(["conformance", "list", "-k", "NEG-002"]) == 0
+    assert capsys.readouterr().out == ("negotiation  waits_for_operational_modes  publisher  must  STTP-NEG-002\n")

@@ -217,7 +217,7 @@ def test_version_1_has_neither_index_nor_confirm() -> None:
     offered, _ = replies(session, modes)
     assert isinstance(offered, responses.UpdateSignalIndexCache)
     assert offered.cache_index is None
-    assert session.phase is Phase.STREAMING
+    assert session.phase is not Phase.CLOSED
     session.send_measurements(columns(1.0))
 
 
@@ -414,8 +414,24 @@ def test_modes_may_be_repeated_until_something_is_subscribed() -> None:
     say(session, commands.DefineOperationalModes(modes=other))
     assert session.modes == other
     session = streaming()
+    before = session.modes
+    say(session, commands.DefineOperationalModes(modes=before))
+    (reply,) = replies(session)
+    assert isinstance(reply, responses.Succeeded)
+    assert session.phase is Phase.OFFERED or session.phase is Phase.STREAMING
     say(session, commands.DefineOperationalModes(modes=other))
     assert isinstance(end_of(session), SequenceError)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\x02\0\0", b"\x02\0\0\x03\xe8filterExp"])
+def test_a_subscribe_that_cannot_be_read_is_refused_and_costs_nothing(payload: bytes) -> None:
+    for session in (ready(), streaming()):
+        phase = session.phase
+        session.receive_data(write_frame(b"\x02", payload), now=0)
+        (reply,) = replies(session)
+        assert isinstance(reply, responses.Failed)
+        assert (reply.command, bool(reply.text)) == (Command.SUBSCRIBE, True)
+        assert session.phase is phase
 
 
 def test_noop_every_five_seconds_from_the_start() -> None:

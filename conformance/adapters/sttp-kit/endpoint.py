@@ -14,14 +14,16 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sttp import MeasurementBatch, Metadata, Publisher, Subscriber
-from sttp.session import PublisherConfig, SubscriberConfig
+from sttp import Encoding, MeasurementBatch, Metadata, Publisher, RefusedError, Subscriber
+from sttp.codes import OperationalModes, TextEncoding
+from sttp.session import PublisherConfig, SubscriberConfig, events
 from sttp.transport import RedialPolicy
+from sttp.wire.subscription import SubscriptionOptions
 
 Answer = dict[str, Any] | None
 Requests = Mapping[str, Callable[..., Awaitable[Answer]]]
@@ -87,23 +89,75 @@ async def publish(url: str, metadata: Metadata) -> None:
         )
 
 
+def asked(name: str, default: str) -> str:
+    """What to ask for, from the environment; empty where this end may choose."""
+    return os.environ.get(name) or default
+
+
+def modes() -> OperationalModes:
+    """The operational modes that are asked for."""
+    encodings = {"utf-8": TextEncoding.UTF_8, "utf-16le": TextEncoding.UTF_16LE, "utf-16be": TextEncoding.UTF_16BE}
+    return OperationalModes(
+        version=int(asked("STTP_VERSION", "2")), encoding=encodings[asked("STTP_ENCODING", "utf-8")]
+    )
+
+
+def described(event: object) -> dict[str, Any] | None:
+    """An event as the suite calls it; None for those that it does not ask about."""
+    match event:
+        case events.MetadataRefused():
+            return {"event": "metadata-refused", "reason": event.reason}
+        case events.SubscriptionAccepted():
+            return {"event": "subscription-accepted", "text": event.text}
+        case events.SubscriptionRefused():
+            return {"event": "subscription-refused", "reason": event.reason}
+        case events.ConfigurationChanged():
+            return {"event": "configuration-changed"}
+        case events.NotificationReceived():
+            return {"event": "notification", "text": event.text}
+        case events.BufferBlockReceived() if event.signal is not None:
+            signal = str(event.signal.signal_id)
+            return {"event": "buffer-block", "signal": signal, "payload": event.payload.hex()}
+        case events.UserResponseReceived():
+            return {"event": "user-response", "number": event.number, "payload": event.payload.hex()}
+        case events.DataStarts():
+            return {"event": "start-time", "ticks": event.ticks}
+        case events.ProcessingCompleted():
+            return {"event": "processing-complete", "text": event.text}
+    return None
+
+
 async def subscribe(url: str) -> None:
     """Be a subscriber until stdin ends."""
-    config = SubscriberConfig(silence_timeout=seconds("STTP_DEAD_PEER", 20.0))
+    options = SubscriptionOptions(
+        include_time=asked("STTP_INCLUDE_TIME", "true") == "true",
+        milliseconds=asked("STTP_MILLISECONDS", "false") == "true",
+        request_nan_filter=asked("STTP_NAN_FILTER", "false") == "true",
+    )
     received: list[list[Any]] = []
     happened: list[dict[str, Any]] = []
-    async with Subscriber(url, redial=redial(), config=config) as subscriber, asyncio.TaskGroup() as tasks:
+    metadata: Metadata | None = None
+    async with (
+        Subscriber(
+            url,
+            encoding=Encoding(asked("STTP_DATA", "tssc")),
+            options=options,
+            redial=redial(),
+            config=SubscriberConfig(modes=modes(), silence_timeout=seconds("STTP_DEAD_PEER", 20.0)),
+        ) as subscriber,
+        asyncio.TaskGroup() as tasks,
+    ):
         if subscriber.listening is not None:
             announce(subscriber.listening)
 
         async def take_measurements() -> None:
-            async for batch in subscriber.measurements():
-                received.extend([str(m.signal.signal_id), m.ticks, wire(m.value), int(m.flags)] for m in batch)
+            with suppress(RefusedError):  # which is among the events too, and ends a subscriber that dials
+                async for batch in subscriber.measurements():
+                    received.extend([str(m.signal.signal_id), m.ticks, wire(m.value), int(m.flags)] for m in batch)
 
         async def take_events() -> None:
             async for event in subscriber.events():
-                what = asdict(event.event) if is_dataclass(event.event) else {}
-                happened.append({"event": type(event.event).__name__, **json.loads(json.dumps(what, default=str))})
+                happened.extend(filter(None, [described(event.event)]))
 
         taking = [tasks.create_task(take_measurements()), tasks.create_task(take_events())]
 
@@ -112,7 +166,12 @@ async def subscribe(url: str) -> None:
             received.clear()
             return {"measurements": found}
 
-        async def events() -> Answer:
+        async def tell_events() -> Answer:
+            nonlocal metadata
+            if subscriber.metadata is not metadata and subscriber.metadata is not None:
+                metadata = subscriber.metadata
+                signals = [str(signal.signal_id) for signal in metadata.signals]
+                happened.append({"event": "metadata", "signals": signals})
             found = list(happened)
             happened.clear()
             return {"events": found}
@@ -125,8 +184,8 @@ async def subscribe(url: str) -> None:
             subscriber.unsubscribe()
             return None
 
-        async def refresh_metadata() -> Answer:
-            metadata = await subscriber.refresh_metadata()
+        async def refresh_metadata(filter: str = "") -> Answer:  # noqa: A002 - the word of the contract
+            metadata = await subscriber.refresh_metadata(filter)
             return {"signals": [str(signal.signal_id) for signal in metadata.signals]}
 
         async def user_command(number: int, payload: str = "") -> Answer:
@@ -136,7 +195,7 @@ async def subscribe(url: str) -> None:
         await answer_requests(
             {
                 "report": report,
-                "events": events,
+                "events": tell_events,
                 "subscribe": subscribe,
                 "unsubscribe": unsubscribe,
                 "refresh-metadata": refresh_metadata,
