@@ -17,10 +17,10 @@ from sttp_conformance.transcript import Transcript, read_transcript, shown
 
 __all__ = ["Recording", "hexadecimal"]
 
-_MOST_HEX: Final = 96
+_MOST_HEX: Final = 1024
 """Bytes of a message that are shown in hex."""
 
-_LONGEST: Final = 300
+_LONGEST: Final = 600
 """Characters of a message that are shown."""
 
 
