@@ -33,6 +33,8 @@ def test_statistics_are_a_snapshot() -> None:
 
 
 def test_everything_that_is_reported_and_only_grows_has_a_tally() -> None:
-    now = {"connected", "subscriptions"}
-    reported = {field.name for kind in (PublisherStatistics, SubscriberStatistics) for field in fields(kind)} - now
+    now, by_admission = {"connected", "subscriptions"}, {"turned_away"}
+    counted_elsewhere = now | by_admission
+    kinds = (PublisherStatistics, SubscriberStatistics)
+    reported = {field.name for kind in kinds for field in fields(kind)} - counted_elsewhere
     assert reported == {field.name for field in fields(Tally)}
