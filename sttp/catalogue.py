@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Hashable
 from contextlib import suppress
+from threading import Lock
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -50,8 +52,9 @@ class Catalogue:
         check_keys(metadata.signals.keys)
         self.metadata = metadata
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
-        self._selected: WeakValueDictionary[str, SignalTable] = WeakValueDictionary()
-        self._permitted: WeakValueDictionary[tuple[str, str], SignalTable] = WeakValueDictionary()
+        # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
+        self._tables: WeakValueDictionary[Hashable, SignalTable] = WeakValueDictionary()
+        self._sharing = Lock()  # many ask at the same time, in several threads
         self._seen: dict[str, Catalogue] = {}
         self._making = asyncio.Lock()  # so that those who come together wait for one document
 
@@ -61,12 +64,10 @@ class Catalogue:
         Raises:
             FilterError: the expression cannot be read, or names what is not there.
         """
-        signals = self._selected.get(filter_expression)
+        signals = self._tables.get(filter_expression)
         if signals is None:
-            # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
             signals = self.metadata.select(filter_expression)
-            self._selected[filter_expression] = signals
-        return signals
+        return self._shared(filter_expression, signals)
 
     def select_permitted(self, filter_expression: str, rights: str | None) -> tuple[SignalTable, tuple[UUID, ...]]:
         """The signals that a Subscribe asks for and that the subscriber may see; and those that it may not.
@@ -85,10 +86,8 @@ class Catalogue:
         if permitted.all():
             return asked, ()
         refused = tuple(signal.signal_id for signal in asked.select(np.flatnonzero(~permitted)))
-        signals = self._permitted.get((rights, filter_expression))
-        if signals is None:
-            signals = self._permitted[rights, filter_expression] = asked.select(np.flatnonzero(permitted))
-        return signals, refused
+        signals = asked.select(np.flatnonzero(permitted))
+        return self._shared((rights, filter_expression), signals), refused
 
     def seen_with(self, rights: str | None) -> Catalogue:
         """The part that somebody may see: the signals, and the rows of metadata that speak of them.
@@ -112,6 +111,11 @@ class Catalogue:
                 self._seen.clear()
             self._seen[rights] = seen
         return seen
+
+    def _shared(self, what: Hashable, signals: SignalTable) -> SignalTable:
+        """The table that who asked for this before has got, if somebody has it still, else this one."""
+        with self._sharing:
+            return self._tables.setdefault(what, signals)
 
     async def prepare(self) -> None:
         """Make what nearly every subscriber asks for, where it takes long, so that the first one need not wait."""

@@ -9,6 +9,10 @@ anew. That costs those who are on it some bytes, nothing else, and it happens at
 however many want to join. Until then who wants to join encodes for itself. Compact packets depend on their base times
 only, so it can be joined everywhere.
 
+A stream goes at the pace of those who are on it. When all of them have fallen behind, who comes later must not have to
+wait for them: after `RESTART_INTERVAL` without anything new another stream takes the place of this one, and whoever was
+on it leaves it when it moves on.
+
 Leaving. What was encoded is kept up to `KEPT` bytes. Who is further behind than that, or has lost a part, encodes for
 itself from there on, and joins again when it has caught up.
 """
@@ -152,7 +156,7 @@ class _Stream:
         self._made: dict[int, _Made] = {}
         self._size = 0
         self._is_wanted = False
-        self._restarted = monotonic()
+        self._restarted = self._moved = monotonic()
 
     def take(self, first: int, run: Callable[[], Run]) -> _Made | None:
         """The packets that begin with part `first`; None for who is too far behind."""
@@ -165,6 +169,10 @@ class _Stream:
             return True
         self._is_wanted = True
         return first == self._next and self._may_restart
+
+    def is_left_behind(self, first: int) -> bool:
+        """Whether nobody has encoded anything for a while, though part `first` is there."""
+        return first > self._next and monotonic() - self._moved >= RESTART_INTERVAL
 
     def forget(self) -> None:
         """Keep nothing for those who are behind: there is nobody else."""
@@ -185,6 +193,7 @@ class _Stream:
         packets = self._writer.write(self._router.route(run.signals, run.columns))
         made = _Made(run.last, packets, restarts)
         self._next = run.last + 1
+        self._moved = monotonic()
         if self.members > 1 or restarts or self._made:
             self._keep(run.first, made)
         return made
@@ -225,19 +234,23 @@ class FanOut:
     def join(self, form: PacketForm, router: _Router, first: int) -> _Stream | None:
         """The stream of a form, for one who has not got the packets before part `first`; None when that cannot be."""
         stream = self._streams.get(form.key)
-        if stream is None:
+        if stream is None or stream.is_left_behind(first):
             stream = self._streams[form.key] = _Stream(form, router, first)
         elif not stream.can_be_joined(first):
             return None
         stream.members += 1
         return stream
 
+    def has(self, stream: _Stream) -> bool:
+        """Whether a stream is still the one of its form."""
+        return self._streams.get(stream.form.key) is stream
+
     def leave(self, stream: _Stream) -> None:
         """Be no longer a member of a stream."""
         stream.members -= 1
         if stream.members == 1:
             stream.forget()
-        elif not stream.members:
+        elif not stream.members and self.has(stream):
             del self._streams[stream.form.key]
 
 
@@ -254,6 +267,7 @@ class Member:
         self._session = session
         self._router: _Router | None = None
         self._stream: _Stream | None = None
+        self._form: PacketForm | None = None
         self._next = -1
         self._visible: SignalTable | None = None
 
@@ -284,10 +298,12 @@ class Member:
         router = self._way()
         assert router is not None, "nothing is sent while nothing is subscribed"
         form = session.form if router.visible is None else None
-        if self._stream is not None and (form is None or form.key != self._stream.form.key or first != self._next):
+        # a form is made at each handover, where the subscriber's codec begins anew: an equal one is not the same
+        stream = self._stream
+        if stream is not None and (form is not self._form or first != self._next or not self._fan_out.has(stream)):
             self.leave()
         if self._stream is None and form is not None:
-            self._stream = self._fan_out.join(form, router, first)
+            self._stream, self._form = self._fan_out.join(form, router, first), form
         made = None if self._stream is None else self._stream.take(first, run)
         if made is not None:
             session.send_packets(made.packets)

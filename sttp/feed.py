@@ -15,7 +15,7 @@ import numpy as np
 from sttp.catalogue import SMALL, Catalogue
 from sttp.codes import OperationalModes
 from sttp.connection import Connection
-from sttp.errors import ClosedError, FilterError, OverrunError, STTPError
+from sttp.errors import ClosedError, FilterError, OverrunError, STTPError, UsageError
 from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
 from sttp.measurement import Columns, SignalTable
 from sttp.peer_events import PeerEvents
@@ -214,18 +214,18 @@ class Feed:
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        part = self._take() if self.active else None
+        part = self._queue.take() if self.active else None
         if part is None:
             return False
         measurements, self._sent = self._member.send(part.number, lambda: self._run(part))
         self._tally.measurements += measurements
+        self._skip_sent()
         return True
 
-    def _take(self) -> Part | None:
-        """The oldest part that has not been sent along with one before."""
-        while (part := self._queue.take()) is not None and part.number <= self._sent:
-            pass
-        return part
+    def _skip_sent(self) -> None:
+        """Take out what was sent along with a part before: it must neither be sent again nor count as dropped."""
+        while (part := self._queue.peek()) is not None and part.number <= self._sent:
+            self._queue.take()
 
     def _run(self, first: Part) -> Run:
         """A part with those that wait behind it, if they fit: one that is full costs less than many that are not."""
@@ -279,6 +279,9 @@ class Feed:
             document = await (await self._seen()).document(filter_expression, modes)
         except FilterError as error:
             self._session.refuse_metadata(str(error))
+        except UsageError as error:
+            _log.error("%s: the metadata cannot be sent: %s", self.peer, error)
+            self._session.refuse_metadata(f"The metadata of this publisher cannot be sent: {error}")
         else:
             self._link.proved_useful()
             self._session.send_metadata(document)

@@ -231,11 +231,66 @@ def test_a_handover_leaves_the_stream(modes: OperationalModes, clock: list[float
     assert {index for index, *_ in second.expected[-3:]} <= {0, 1, 2}
 
 
+@BOTH
+@pytest.mark.parametrize("handovers", [1, 2, 3, 4])
+def test_who_is_handed_over_between_two_parts_can_read_the_next(
+    handovers: int, modes: OperationalModes, clock: list[float]
+) -> None:
+    grid, offer = Grid(), cache(8)
+    _, second = grid.add(modes, offer), grid.add(modes, offer)
+    for _ in range(3):
+        clock[0] += fan_out.RESTART_INTERVAL
+        grid.publish()
+        for end in grid.ends:
+            end.take()
+    for _ in range(handovers):  # the same slot again, after two of them, and the same signals
+        second.hand_over(offer)
+    for _ in range(3):
+        grid.publish()
+        for end in grid.ends:
+            end.take()
+    grid.check()
+
+
 def test_a_batch_is_cut_into_parts_that_are_numbered() -> None:
     shared = FanOut()
     batch = MeasurementBatch.of(TABLE, np.zeros(2 * PART_SIZE + 1, np.int32), T, 1.0)
     assert [(part.number, len(part)) for part in shared.parts(batch)] == [(0, PART_SIZE), (1, PART_SIZE), (2, 1)]
     assert [part.number for part in shared.parts(batch)] == [3, 4, 5]
+
+
+@BOTH
+def test_who_has_stopped_keeps_nobody_from_sharing(modes: OperationalModes, clock: list[float]) -> None:
+    grid, offer = Grid(), cache(8)
+    stopped = grid.add(modes, offer)
+    grid.publish()
+    stopped.take()
+    grid.publish(20)
+    first, second = grid.add(modes, offer), grid.add(modes, offer)
+    first.waiting.clear(), second.waiting.clear()
+    clock[0] += fan_out.RESTART_INTERVAL
+    for step in range(6):
+        if step == 3:
+            clock[0] += fan_out.RESTART_INTERVAL
+        grid.publish()
+        first.take()
+        second.take()
+    assert first.encoded + second.encoded <= 6 + 3, "at first, TSSC is encoded by each"
+    while stopped.waiting:  # it goes on, and comes back
+        stopped.take()
+    encoded = stopped.encoded
+    clock[0] += fan_out.RESTART_INTERVAL
+    for _ in range(3):
+        grid.publish()
+        for end in grid.ends[::-1]:
+            end.take()
+    clock[0] += fan_out.RESTART_INTERVAL
+    for _ in range(3):
+        grid.publish()
+        for end in grid.ends[::-1]:
+            end.take()
+    assert stopped.encoded <= encoded + 3
+    grid.check()
 
 
 STEPS = st.lists(

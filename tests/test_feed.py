@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from sttp.errors import LimitError, OverrunError, STTPError
 from sttp.fan_out import PART_SIZE, FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
-from sttp.metadata import Metadata, simulated_metadata
+from sttp.metadata import MeasurementRecord, Metadata, simulated_metadata
 from sttp.peer_events import PeerEvents
 from sttp.queues import Overflow
 from sttp.session import PublisherConfig
@@ -120,6 +121,20 @@ async def test_metadata_that_is_not_there_is_refused_and_the_conversation_goes_o
         assert not end.link.useful
         await end.peer.say(commands.MetadataRefresh())
         await end.peer.expect(MetadataResponse)
+
+
+async def test_metadata_that_cannot_be_written_is_refused_and_measurements_flow() -> None:
+    metadata = Metadata.of(measurements=[MeasurementRecord(signal_id=UUID(int=1), key="A:1", tag="\x01")])
+    async with served(metadata=metadata) as end:
+        await end.peer.settle()
+        await end.peer.say(commands.MetadataRefresh())
+        refusal = await end.peer.expect(Failed)
+        assert refusal.command == Command.METADATA_REFRESH
+        assert "MeasurementDetail.PointTag: XML cannot hold the character" in refusal.text
+        await end.peer.resubscribe(EVERYTHING)
+        await turns()
+        await end.publish(batch(2.0, signals=metadata.signals))
+        assert await end.peer.values(1) == [(0, 2.0)]
 
 
 # --- subscriptions

@@ -14,8 +14,8 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from sttp.errors import MetadataError
-from sttp.metadata.cells import cell_reader
-from sttp.metadata.dataset import Cell, Column, Table
+from sttp.metadata.cells import cell_reader, write_cell
+from sttp.metadata.dataset import Cell, Column, ColumnType, Table
 from sttp.metadata.records import (
     DEVICES,
     MEASUREMENTS,
@@ -59,13 +59,19 @@ def read_measurements(path: str | Path, *, source: str) -> list[MeasurementRecor
             if tag is None:
                 raise MetadataError(f"{path}, line {lines[row]}: neither a SignalID nor a PointTag")
             ids[row] = uuid5(_NAMESPACE, str(tag))
-    twice = next((row for row, each in enumerate(ids) if ids.index(each) != row), None) if _repeats(ids) else None
-    if twice is not None:
+    if (twice := _twice(ids)) is not None:
+        first, again = twice
         raise MetadataError(
-            f"{path}, line {lines[twice]}: the signal of line {lines[ids.index(ids[twice])]} again; "
+            f"{path}, line {lines[again]}: the signal of line {lines[first]} again; "
             "a signal is told by its SignalID, or else by its PointTag"
         )
     keys = [key or f"{source}:{row + 1}" for row, key in enumerate(keys)]
+    if (twice := _twice(keys)) is not None:
+        first, again = twice
+        raise MetadataError(
+            f"{path}, line {lines[again]}: the measurement key {keys[again]} of line {lines[first]} again; "
+            f"a line without ID has its number among the signals, {source}:1 for the first"
+        )
     return _records(_with(table, {"signal_id": ids, "key": keys}, MEASUREMENTS), MEASUREMENTS)
 
 
@@ -146,6 +152,8 @@ def _cells(
         raise MetadataError(f"{path}, line {line}: {len(texts)} cells under {len(columns)} columns")
     for text, column, read in zip(texts, columns, readers, strict=True):
         try:
+            if not text.isprintable():
+                write_cell(ColumnType.STRING, text)  # a character that no document can carry is found here, by its line
             yield read(text) if text.strip() else _WHEN_EMPTY.get(column.name)
         except ValueError as error:
             raise MetadataError(f"{path}, line {line}, {column.name}: {error}") from None
@@ -165,8 +173,13 @@ def _records(table: Table, standard: RecordTable[Record]) -> list[Record]:
     return list(standard.from_table(table))
 
 
-def _repeats(ids: Sequence[Cell]) -> bool:
-    return len(set(ids)) < len(ids)
+def _twice(cells: Sequence[Cell]) -> tuple[int, int] | None:
+    """The rows of the first cell that was there before, the earlier one first."""
+    rows: dict[Cell, int] = {}
+    for row, cell in enumerate(cells):
+        if (earlier := rows.setdefault(cell, row)) != row:
+            return earlier, row
+    return None
 
 
 def _with(table: Table, cells: dict[str, Sequence[Cell]], standard: RecordTable[Record]) -> Table:

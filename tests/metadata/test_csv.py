@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -73,6 +74,9 @@ def test_devices_and_phasors_have_files_of_their_own(tmp_path: Path) -> None:
         ("tag,Enabled\nA,yes\n", "line 2, Enabled: 'yes' is no integer"),
         ("tag,SignalID\nA,\n,\n", "line 3: neither a SignalID nor a PointTag"),
         ("tag\nA\nB\nA\n", "line 4: the signal of line 2 again"),
+        ("tag,key\nA,G:7\nB,G:8\nC,G:7\n", "line 4: the measurement key G:7 of line 2 again"),
+        ("tag,key\nA,CSV:2\nB,\n", "line 3: the measurement key CSV:2 of line 2 again"),
+        ("tag\nA\nB\x00\n", r"line 3, PointTag: XML cannot hold the character '\\x00'"),
         ("tag,key\nA\n", "line 2: 1 cells under 2 columns"),
         ('tag\n"A\n', "no CSV"),
     ],
@@ -93,6 +97,15 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         Metadata.from_csv(signals, devices=written(tmp_path, "Name\nA\n", "devices.csv"))
     with pytest.raises(MetadataError, match="phasors.csv, line 3: no SourceIndex"):
         Metadata.from_csv(signals, phasors=written(tmp_path, "DeviceAcronym,SourceIndex\nA,1\nA,\n", "phasors.csv"))
+
+
+def test_a_signal_that_comes_again_after_many_others_is_found_at_once(tmp_path: Path) -> None:
+    # by comparing each line with all before it, this took minutes
+    lines = [f"T{number}" for number in range(20_000)]
+    begin = time.process_time()
+    with pytest.raises(MetadataError, match="line 20002: the signal of line 20001 again"):
+        Metadata.from_csv(written(tmp_path, "\n".join(["tag", *lines, lines[-1]])))
+    assert time.process_time() - begin < 5
 
 
 def test_tables_as_data_frames() -> None:
