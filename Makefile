@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins interop judge judge-repeat properties coverage mutants sanitize soak firewall lint format types docs wheel clean bench wheels fuzz
+.PHONY: help demo test plugins interop judge judge-repeat properties coverage mutants sanitize soak links firewall lint format types docs wheel clean bench wheels fuzz
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -39,6 +39,7 @@ help:  ## show this list
 	@echo "make sanitize    fuzz the codec loops, compiled against uncompiled, under the address sanitizer (gcc; minutes)"
 	@echo "make fuzz        fuzz all parsers and both sessions, ten minutes each of eight (Linux)"
 	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
+	@echo "make links       cut links a thousand times, silence them, let the clock jump; TCP and TLS (Linux, root, gcc; five minutes)"
 	@echo "make firewall    a reverse connection through a real firewall, in network namespaces (Linux, root)"
 	@echo "make bench       how fast it all is, beside the published Python implementation (ten minutes; on a quiet machine)"
 	@echo "make lint        ruff: rules and format"
@@ -83,6 +84,9 @@ fuzz: $(DONE)/extra-test $(DONE)/group-fuzz
 
 soak: $(DONE)/wheel-installed
 	@$(BIN)/python tests/soak/kills.py
+
+links: $(DONE)/wheel-installed
+	@$(BIN)/python tests/soak/links.py $(LINKS)
 
 firewall: $(DONE)/wheel-installed
 	@$(BIN)/python tests/firewall/scene.py

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sttp.codes import Role
 from sttp_conformance.expectations import Expectations, read_expectations
 from sttp_conformance.schema import faults, load_schema
-from sttp_conformance.ways import ENDS, Direction, end_of
+from sttp_conformance.ways import ENDS, Direction, Way, end_of
 
 __all__ = ["ASKED", "QUICK_TIMERS", "WORDS", "Adapter", "AdapterError", "Announcement", "read_adapter"]
 
@@ -35,6 +35,8 @@ WORDS: Final = frozenset(
     }
 )  # fmt: skip
 """What an implementation may say that it does not support, besides ends, versions, encodings and requests."""
+_CREDENTIALS: Final = ("certificate", "key", "peer-certificate")
+"""What an implementation has to be given where it speaks TLS."""
 
 _PLACEHOLDERS: Final = {
     "url",
@@ -46,6 +48,7 @@ _PLACEHOLDERS: Final = {
     "folder",
     "run",
     "python",
+    *_CREDENTIALS,
     *QUICK_TIMERS,
     *ASKED,
 }
@@ -170,6 +173,8 @@ def read_adapter(path: Path) -> Adapter:
                 raise AdapterError(
                     f"{file}: {place}: there is no placeholder {{{name}}}; there are {_listed(_PLACEHOLDERS)}"
                 )
+    transports = document.get("transports", {"tcp": "127.0.0.1:0"})
+    _check_tls(file, transports, document)
     control = document.get("control", {})
     return Adapter(
         file=file,
@@ -179,13 +184,32 @@ def read_adapter(path: Path) -> Adapter:
         addresses=addresses,
         environment=document.get("environment", {}),
         announcement=_announcement(file, document.get("announcement")),
-        transports=document.get("transports", {"tcp": "127.0.0.1:0"}),
+        transports=transports,
         capabilities=document.get("capabilities", {}),
         timers={name: float(value) for name, value in document.get("timers", {}).items()},
         control={role: frozenset(control.get(role.value, ())) for role in Role},
         ticks_as_text=control.get("ticks", "integer") == "string",
         expectations=read_expectations(document),
     )
+
+
+def _check_tls(file: Path, transports: Mapping[str, str], document: dict[str, Any]) -> None:
+    """Whoever speaks TLS has to be given a certificate, and somebody to trust."""
+    secure = next((each for each in transports if Way(Direction.FORWARD, each).is_secure), None)
+    if secure is None:
+        return
+    if "addresses" in document:
+        raise AdapterError(
+            f"{file}: transports.{secure}: what already runs cannot be given a certificate; give commands, or "
+            f"leave {secure} out"
+        )
+    texts = [text for _, text in _texts(document)]
+    for name in _CREDENTIALS:
+        if not any(f"{{{name}}}" in text for text in texts):
+            raise AdapterError(
+                f"{file}: transports.{secure}: the suite makes the certificates; hand them over by the placeholders "
+                f"{_listed(set(_CREDENTIALS))} in commands or environment. {{{name}}} is missing"
+            )
 
 
 def _announcement(file: Path, table: dict[str, Any] | None) -> Announcement | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -59,26 +60,34 @@ class Case:
     # --- peers
 
     @asynccontextmanager
-    async def subscriber(self) -> AsyncIterator[ScriptedSubscriber]:
-        """A scripted subscriber that is connected with the publisher under test. It has said nothing yet."""
+    async def subscriber(self, context: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedSubscriber]:
+        """A scripted subscriber that is connected with the publisher under test. It has said nothing yet.
+
+        Args:
+            context: how to speak TLS, where that is spoken; without it, as one should.
+        """
         assert self.check.role is Role.PUBLISHER, "a subscriber is the other end of a publisher"
         recording = self._recording()
-        stream = await self.implementation.connect()
+        stream = await self.implementation.connect(context=context)
         recording.note("connected")
         async with ScriptedSubscriber(stream, self.grace, recording) as peer:
             yield peer
 
     @asynccontextmanager
-    async def publisher(self) -> AsyncIterator[ScriptedPublisher]:
-        """A scripted publisher that is connected with the subscriber under test, which has begun to speak."""
+    async def publisher(self, context: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedPublisher]:
+        """A scripted publisher that is connected with the subscriber under test, which has begun to speak.
+
+        Args:
+            context: see `subscriber`.
+        """
         assert self.check.role is Role.SUBSCRIBER, "a publisher is the other end of a subscriber"
-        async with await self._publisher() as peer:
+        async with await self._publisher(context) as peer:
             yield peer
 
-    async def _publisher(self) -> ScriptedPublisher:
+    async def _publisher(self, context: ssl.SSLContext | None) -> ScriptedPublisher:
         for _ in range(_TURNED_AWAY):
             recording = Recording()
-            stream = await self.implementation.connect()
+            stream = await self.implementation.connect(context=context)
             recording.note("connected")
             peer = ScriptedPublisher(stream, self.grace, recording)
             try:

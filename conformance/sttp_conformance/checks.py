@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from sttp.codes import Role
 from sttp_conformance.ledger import load_ledger
-from sttp_conformance.ways import Direction
+from sttp_conformance.ways import Direction, Way
 
 __all__ = ["BOTH", "PUBLISHER", "SUBSCRIBER", "Check", "check", "load_checks", "register"]
 
@@ -83,6 +83,7 @@ class Check:
             where the transcripts of two ways cannot be equal.
         listen_first: where the implementation dials: whether the suite listens before it is started.
         compares: for a comparison of what other checks have recorded, what differs: `direction` or `transport`.
+        secure: whether it is about TLS, and is made over nothing else.
         topics: for a comparison, what the conversations are about that it compares; without any, everything.
     """
 
@@ -102,6 +103,13 @@ class Check:
     listen_first: bool = True
     compares: str = ""
     topics: tuple[str, ...] = ()
+    secure: bool = False
+
+    def fits(self, way: Way, ways: Collection[Way]) -> bool:
+        """Whether it is made in a way, of those that there are. Where none is right, it stands in all, as not made."""
+        return way.direction in self.directions and (
+            way.is_secure or not self.secure or not any(each.is_secure for each in ways)
+        )
 
 
 def check(
@@ -115,6 +123,7 @@ def check(
     asks: Mapping[str, str] = MappingProxyType({}),
     topic: str | None = None,
     listen_first: bool = True,
+    secure: bool = False,
 ) -> Callable[[Body], Body]:
     """Make a function a check; see `Check` for the arguments. The topic follows from the chapter, if none is given."""
 
@@ -137,6 +146,7 @@ def check(
                 asks=asks,
                 topic=(TOPICS.get((chapter, role), "") if topic is None else topic) if len(directions) > 1 else "",
                 listen_first=listen_first,
+                secure=secure,
             )
         )
         return body

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,8 +21,10 @@ from sttp.errors import TransportError
 from sttp.transport import ByteStream, Listener, parse_endpoint
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.control import ControlChannel
+from sttp_conformance.credentials import Credentials
 from sttp_conformance.launcher import LaunchError, announced, launch
 from sttp_conformance.process import Process
+from sttp_conformance.secure_stream import SecureStream
 from sttp_conformance.violation import Violation
 from sttp_conformance.ways import Way, end_of, transport_for
 
@@ -35,6 +38,9 @@ _DIALING: Final = 5.0
 
 _AGAIN: Final = 0.02
 """Seconds between two attempts to reach it."""
+
+_SHAKING_HANDS: Final = 10.0
+"""Seconds that a handshake of TLS may take."""
 
 _FRESH: Final = 1.0
 """Seconds after which a stream that has arrived and waits is too old for a check: it may have given up."""
@@ -62,6 +68,8 @@ class Implementation:
         arrivals: when it dialed, in seconds of the monotonic clock.
         over: wraps each stream; for mutants.
         known: what `sessions.catalogue` has learned of a publisher.
+        below: wraps each stream before its handshake, where the two ends speak TLS; for mutants.
+        credentials: what both ends show each other over TLS.
     """
 
     def __init__(
@@ -86,6 +94,8 @@ class Implementation:
         self.arrivals: list[float] = []
         self.known: list[Any] | None = None
         self.over: Callable[[ByteStream], ByteStream] = lambda stream: stream
+        self.below: Callable[[ByteStream], ByteStream] = lambda stream: stream
+        self.credentials = Credentials(run)
         self._run = run
         self._asks = asks or {}
         self._forced = forced or {}
@@ -138,7 +148,14 @@ class Implementation:
     async def start(self) -> None:
         """Start the process, at the same address as before."""
         self.process = await launch(
-            self.adapter, self.role, self.way, self._address, {**self.settings, **self._forced}, self._run, self._asks
+            self.adapter,
+            self.role,
+            self.way,
+            self._address,
+            {**self.settings, **self._forced},
+            self._run,
+            self._asks,
+            credentials=self.credentials,
         )
         if not self.dials and self.adapter.announcement is not None:
             self._address = await announced(self.process, self.adapter, self.end, self._address)
@@ -193,20 +210,44 @@ class Implementation:
         while self._waiting:
             self._waiting.popleft()[1].abort()
 
-    async def connect(self, *, within: float | None = None) -> ByteStream:
-        """A new stream with the implementation, whoever dials.
+    @property
+    def context(self) -> ssl.SSLContext:
+        """How the suite speaks TLS with it: the side that listens is the server, and both show a certificate."""
+        credentials = self.credentials
+        return credentials.context(server=self.dials, own=credentials.suite, trusted=credentials.implementation)
+
+    async def connect(self, *, within: float | None = None, context: ssl.SSLContext | None = None) -> ByteStream:
+        """A new stream with the implementation, whoever dials, inside TLS where the two speak that.
 
         Args:
             within: seconds; without it, long enough for a process to start, and for the longest wait before it dials.
+            context: how to speak TLS; without it, as one should.
 
         Raises:
-            Violation: it does not come to one in time.
+            Violation: it does not come to one in time, or refuses the suite.
         """
+        stream = await self.connect_bare(within=within)
+        if self.way.is_secure:
+            stream = await self._secured(stream, context or self.context)
+        return self.over(stream)
+
+    async def _secured(self, bare: ByteStream, context: ssl.SSLContext) -> SecureStream:
+        stream = SecureStream(bare, context, server=self.dials)
+        try:
+            async with asyncio.timeout(_SHAKING_HANDS):
+                await stream.shake_hands()
+        except (TransportError, TimeoutError) as error:
+            bare.abort()
+            reason = str(error) or f"the handshake of TLS did not end within {_SHAKING_HANDS:g} s"
+            raise Violation(f"{self.end}: {reason}") from None
+        return stream
+
+    async def connect_bare(self, *, within: float | None = None) -> ByteStream:
+        """A new stream below TLS, on which nothing has been said. See `connect`."""
         if within is None:
             cap = self.adapter.timer("redial-cap", self.settings) if self.dials and self.arrivals else None
             within = _STARTING if cap is None else cap + _DIALING
-        stream = await (self._next_arrival(within) if self.dials else self._dial(within))
-        return self.over(stream)
+        return self.below(await (self._next_arrival(within) if self.dials else self._dial(within)))
 
     async def _dial(self, within: float) -> ByteStream:
         transport, address = transport_for(self.way.transport, self._address)

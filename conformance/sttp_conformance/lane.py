@@ -91,6 +91,7 @@ class Lane:
     def _spoil(self, implementation: Implementation, way: Way) -> None:
         if self._mutant is not None:
             implementation.over = self._mutant.over(way)
+            implementation.below = self._mutant.below(implementation)
             if implementation.control is not None:
                 is_wrong = self._mutant.is_wrong(way)
                 implementation.control.altered = self._mutant.answers if is_wrong else None

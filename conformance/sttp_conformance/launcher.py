@@ -13,6 +13,7 @@ from typing import Final
 
 from sttp.codes import Role
 from sttp_conformance.adapter import ASKED, Adapter
+from sttp_conformance.credentials import Credentials
 from sttp_conformance.grid import METADATA_FILE
 from sttp_conformance.process import Lines, Process
 from sttp_conformance.ways import Way, end_of
@@ -36,6 +37,8 @@ async def launch(
     settings: Mapping[str, float],
     run: Path,
     asks: Mapping[str, str] = MappingProxyType({}),
+    *,
+    credentials: Credentials,
 ) -> Process:
     """Start one end of an implementation.
 
@@ -47,6 +50,7 @@ async def launch(
         settings: timers in seconds.
         run: a folder for files of this run.
         asks: what a subscriber is to ask for.
+        credentials: what it shows over TLS, and whom it shall accept.
 
     Raises:
         LaunchError: the command cannot be started.
@@ -63,6 +67,7 @@ async def launch(
         "folder": str(adapter.file.parent.resolve()),
         "run": str(run),
         "python": sys.executable,
+        **_handed_over(way, credentials),
         **{name: f"{value:g}" for name, value in settings.items()},
         **{name: asks.get(name, "") for name in ASKED},
     }
@@ -74,6 +79,17 @@ async def launch(
         raise LaunchError(
             f"{end}: the command cannot be started: {command[0]}: {error.strerror} ({adapter.file}: commands.{end})"
         ) from None
+
+
+def _handed_over(way: Way, credentials: Credentials) -> dict[str, str]:
+    if not way.is_secure:
+        return dict.fromkeys(("certificate", "key", "peer-certificate"), "")
+    own = credentials.implementation
+    return {
+        "certificate": str(own.certificate),
+        "key": str(own.key),
+        "peer-certificate": str(credentials.suite.certificate),
+    }
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

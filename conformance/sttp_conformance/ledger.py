@@ -30,6 +30,7 @@ CHAPTERS: Final = MappingProxyType(
         "MAL": "malformed_input",
         "REV": "reverse_connections",
         "INV": "role_invariance",
+        "TLS": "tls",
         "CIP": "cipher_keys",
         "BUF": "buffer_blocks",
         "NTF": "notifications",

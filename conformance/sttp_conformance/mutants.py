@@ -30,6 +30,8 @@ from sttp.codes import Command, Response, Role
 from sttp.limits import DEFAULT_LIMITS
 from sttp.transport import ByteStream, PeerIdentity
 from sttp.wire.frame import FrameReader, write_frame
+from sttp_conformance.bad_tls import BadTls
+from sttp_conformance.implementation import Implementation
 from sttp_conformance.ways import Direction, Way
 
 __all__ = [
@@ -117,6 +119,7 @@ class Mutant:
         answers: what becomes of its answers on the control channel, given the name of the request.
         asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
+        tls: what is wrong with its TLS; everything else of it is right.
         only: the direction in which it is wrong; None for both.
         harmless: it is different, and not wrong; no check may catch it.
     """
@@ -131,6 +134,7 @@ class Mutant:
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
+    tls: BadTls | None = None
     only: Direction | None = None
     harmless: bool = False
 
@@ -146,7 +150,14 @@ class Mutant:
             numbers.append(len(numbers) + 1)
             return Middle(stream, self, Conversation(way, numbers[-1], numbers))
 
-        return wrapped if self.is_wrong(way) else (lambda stream: stream)
+        return wrapped if self.is_wrong(way) and (self.says or self.hears) else (lambda stream: stream)
+
+    def below(self, implementation: Implementation) -> Callable[[ByteStream], ByteStream]:
+        """What wraps the streams of one implementation that runs, before the handshake of TLS."""
+        if self.tls is None or not implementation.way.is_secure or not self.is_wrong(implementation.way):
+            return lambda stream: stream
+        tls, credentials, dials = self.tls, implementation.credentials, implementation.dials
+        return lambda stream: tls.around(stream, credentials, dials=dials)
 
 
 def load_mutants() -> Mapping[str, Mutant]:

@@ -16,7 +16,7 @@ from sttp_conformance.mutants import Mutant
 from sttp_conformance.runner import Made, make_all, prepared
 from sttp_conformance.selection import Selection, why_not
 from sttp_conformance.verdicts import Verdict
-from sttp_conformance.ways import Way
+from sttp_conformance.ways import Direction, Way
 
 __all__ = ["Proof", "prove"]
 
@@ -109,17 +109,23 @@ def _due(
     adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check], *, slow: bool
 ) -> list[tuple[Check, Way]]:
     due: dict[tuple[str, Way], tuple[Check, Way]] = {}
-    selection = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
+    plain = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
+    secure = Selection(transports=_secure(adapter)[:1] or plain.transports, slow=slow)
     for name in names:
         check, subject = _split(name)
         made = checks[subject or check]
         if made.compares or made.role is not mutant.role:
             continue
+        selection = secure if made.secure else plain
         for way in selection.ways(adapter):
             wanted = bool(subject) or mutant.harmless or mutant.is_wrong(way)
             if wanted and way.direction in made.directions and not why_not(made, way, adapter, selection)[1]:
                 due[made.name, way] = (made, way)
     return list(due.values())
+
+
+def _secure(adapter: Adapter) -> tuple[str, ...]:
+    return tuple(each for each in adapter.transports if Way(Direction.FORWARD, each).is_secure)
 
 
 def _proofs(mutant: Mutant, name: str, checks: Mapping[str, Check], made: Made) -> Iterable[Proof]:

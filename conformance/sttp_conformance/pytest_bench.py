@@ -62,10 +62,7 @@ def items(path: Path, config: pytest.Config) -> list[Item]:
     checks = load_checks()
     ways = _selection(config).ways(adapter)
     single = [
-        Item(check, (way,))
-        for check in checks.values()
-        for way in ways
-        if not check.compares and way.direction in check.directions
+        Item(check, (way,)) for check in checks.values() for way in ways if not check.compares and check.fits(way, ways)
     ]
     compared = [
         Item(comparison, pair, check)

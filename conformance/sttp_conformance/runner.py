@@ -63,7 +63,7 @@ async def run(
     ways = selection.ways(adapter)
     judgement = Judgement(adapter, selection, load_ledger())
     results: list[Result] = []
-    chosen = [(check, way) for check in selection.checks(checks) for way in ways if way.direction in check.directions]
+    chosen = [(check, way) for check in selection.checks(checks) for way in ways if check.fits(way, ways)]
     single = [(check, way) for check, way in chosen if not check.compares]
     comparisons = [check for check in selection.checks(checks) if check.compares]
 

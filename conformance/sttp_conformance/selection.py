@@ -63,6 +63,8 @@ def why_not(check: Check, way: Way, adapter: Adapter, selection: Selection) -> t
             return True, listed[what]
     if not adapter.has_end(check.role, way.direction):
         return True, f"the adapter has no command for {end}"
+    if check.secure and not way.is_secure:
+        return True, listed.get("tls", "the adapter names no transport with TLS (transports.tls)")
     for need in (*check.needs, "start") if check.fresh else check.needs:
         if reason := adapter.lacks(need, check.role):
             return need != "start", reason

@@ -61,7 +61,8 @@ async def authenticated(inner: ByteStream, security: Security, *, dialed: bool, 
         inner.abort()
         raise
     except BaseException as error:
-        if isinstance(error, TransportError):
+        if isinstance(error, TrustError) or (isinstance(error, TransportError) and not dialed):
+            # that a dial came to nothing for any other reason, whoever dials has to say
             direction = "dialed" if dialed else "accepted"
             code = error.code if isinstance(error, TrustError) else None
             audit(Audited.REFUSED, peer=inner.peer, direction=direction, code=code, reason=str(error))

@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Final, Protocol, Self, runtime_checkable
 
 from sttp.codes import Role
-from sttp.errors import TransportError, UsageError
+from sttp.errors import TransportError, TrustError, UsageError
+from sttp.security import Audited, audit
 from sttp.transport.contract import ByteStream, Listener, Transport
 
 __all__ = ["Connectivity", "Link", "Links", "RedialPolicy", "accepted", "dialled"]
@@ -228,11 +229,17 @@ class _Dialled:
                     return Link(await self._transport.dial(self._address))
             except TimeoutError:
                 reason = f"no answer within {self._policy.connect_timeout:g} s"
+                self._audit(reason)
             except TransportError as error:
                 reason = str(error)
+                if not isinstance(error, TrustError):  # whoever decided on trust has audited it, with more to say
+                    self._audit(reason)
             self._failures += 1
             self._wait = self._policy.wait(self._failures)
             _log.warning("%s: %s; next try in %.1f s", self._url, reason, self._wait)
+
+    def _audit(self, reason: str) -> None:
+        audit(Audited.REFUSED, peer=self._address, direction="dialed", reason=reason)
 
     async def _last_ended(self) -> None:
         if self._link is None:

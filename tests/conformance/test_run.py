@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sttp.cli import main
-from sttp_conformance.adapter import Adapter, read_adapter
+from sttp_conformance.adapter import Adapter, AdapterError, read_adapter
 from sttp_conformance.checks import load_checks
 from sttp_conformance.expectations import Expectation, Expectations, Known
 from sttp_conformance.mutants import load_mutants
@@ -28,7 +28,14 @@ FORWARD = (Direction.FORWARD,)
 
 @pytest.fixture(scope="module")
 def ours() -> Adapter:
-    return read_adapter(FOLDER)
+    adapter = read_adapter(FOLDER)
+    return replace(adapter, transports={"tcp": adapter.transports["tcp"]})
+
+
+@pytest.fixture(scope="module")
+def over_tls() -> Adapter:
+    adapter = read_adapter(FOLDER)
+    return replace(adapter, transports={"tls": adapter.transports["tls"]})
 
 
 def knowing(adapter: Adapter, *known: Expectation, **unsupported: str) -> Adapter:
@@ -111,6 +118,32 @@ async def test_mutants_are_caught(ours: Adapter) -> None:
     proofs = await prove(ours, [known[name] for name in MUTANTS])
     assert {proof.mutant for proof in proofs} == set(MUTANTS)
     assert [str(proof) for proof in proofs if not proof.holds] == []
+
+
+async def test_ours_passes_over_tls(over_tls: Adapter) -> None:
+    record = await judged(over_tls, "turns_strangers_away", "in_the_clear", "answers_operational_modes", directions=())
+    assert record.exit_code == 0
+    assert {result.transport for result in record.results} == {"tls"}
+    assert {result.verdict for result in record.results} == {Verdict.PASSED}
+
+
+async def test_who_is_careless_about_tls_is_caught(over_tls: Adapter) -> None:
+    proofs = await prove(over_tls, [load_mutants()["subscriber_takes_those_without_certificate"]])
+    assert [str(proof) for proof in proofs if not proof.holds] == []
+    assert proofs
+
+
+async def test_without_tls_its_chapter_is_unsupported(ours: Adapter) -> None:
+    record = await judged(ours, "turns_strangers_away")
+    assert {result.verdict for result in record.results} == {Verdict.UNSUPPORTED}
+    assert "the adapter names no transport with TLS" in "\n".join(as_text(record))
+
+
+def test_an_adapter_with_tls_has_to_take_certificates(tmp_path: Path) -> None:
+    text = (FOLDER / "adapter.toml").read_text("utf-8").replace('"{key}"', '"mine.pem"')
+    (tmp_path / "adapter.toml").write_text(text, "utf-8")
+    with pytest.raises(AdapterError, match=r"transports\.tls: .* \{key\} is missing"):
+        read_adapter(tmp_path)
 
 
 def test_an_adapter_that_is_wrong_is_bad_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sttp.errors import TrustError
 from sttp.transport import (
     EndpointError,
     Link,
@@ -143,6 +144,28 @@ async def test_an_attempt_without_an_answer_is_given_up(caplog: pytest.LogCaptur
     policy = RedialPolicy(uniform=time.uniform, sleep=time.sleep, connect_timeout=0.001)
     await anext(await dialled(Silent(), "hub", policy=policy, url=URL))
     assert caplog.messages == ["memory://hub: no answer within 0.001 s; next try in 0.5 s"]
+
+
+async def test_each_failure_is_in_the_audit_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Deaf(Line):
+        async def dial(self, address: str, /) -> MemoryStream:
+            if self.dials == 2:
+                self.dials += 1
+                await asyncio.Event().wait()
+            if self.dials == 3:
+                self.dials += 1
+                raise TrustError("it is a stranger", code="unknown-certificate")  # in the log already
+            return await super().dial(address)
+
+    time = Unpunctual()
+    policy = RedialPolicy(uniform=time.uniform, sleep=time.sleep, connect_timeout=0.001)
+    with caplog.at_level(logging.INFO, "sttp.audit"):
+        await anext(await dialled(Deaf(failures=2), "hub", policy=policy, url=URL))
+    audited = [getattr(record, "audit") for record in caplog.records if record.name == "sttp.audit"]  # noqa: B009
+    assert audited == [
+        {"event": "refused", "peer": "hub", "direction": "dialed", "reason": reason}
+        for reason in (*["cannot connect to hub: connection refused"] * 2, "no answer within 0.001 s")
+    ]
 
 
 async def test_what_can_never_be_dialed_is_not_tried_again() -> None:

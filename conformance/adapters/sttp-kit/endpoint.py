@@ -13,8 +13,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,20 @@ def redial() -> RedialPolicy:
     return RedialPolicy(base=seconds("STTP_REDIAL_BASE", 1.0), cap=seconds("STTP_REDIAL_CAP", 60.0))
 
 
+@contextmanager
+def security(url: str) -> Iterator[Path | None]:
+    """A security folder with the certificates that the environment names, if the endpoint is a secure one."""
+    if "tls" not in url.partition(":")[0].split("+"):
+        yield None
+        return
+    own, key, peer = (os.environ[f"STTP_{each}"] for each in ("CERTIFICATE", "KEY", "PEER_CERTIFICATE"))
+    with tempfile.TemporaryDirectory() as folder:
+        lines = ["[own]", f"certificate = {own!r}", f"key = {key!r}"]
+        lines += ["[peers.suite]", f"certificate = {peer!r}", "may_publish = true"]
+        (Path(folder) / "trust.toml").write_text("\n".join(lines), "utf-8")
+        yield Path(folder)
+
+
 def announce(*urls: str) -> None:
     """Say where this end listens."""
     for url in urls:
@@ -48,12 +63,12 @@ def announce(*urls: str) -> None:
 # --- the two roles
 
 
-async def publish(url: str, metadata: Metadata) -> None:
+async def publish(url: str, metadata: Metadata, security: Path | None) -> None:
     """Be a publisher until stdin ends."""
     config = PublisherConfig(
         noop_interval=seconds("STTP_KEEP_ALIVE", 5.0), first_command_timeout=seconds("STTP_FIRST_COMMAND", 20.0)
     )
-    async with Publisher(url, metadata=metadata, redial=redial(), config=config) as publisher:
+    async with Publisher(url, metadata=metadata, redial=redial(), config=config, security=security) as publisher:
         announce(*publisher.listening)
 
         async def publish(measurements: list[list[Any]]) -> Answer:
@@ -127,7 +142,7 @@ def described(event: object) -> dict[str, Any] | None:
     return None
 
 
-async def subscribe(url: str) -> None:
+async def subscribe(url: str, security: Path | None) -> None:
     """Be a subscriber until stdin ends."""
     options = SubscriptionOptions(
         include_time=asked("STTP_INCLUDE_TIME", "true") == "true",
@@ -143,6 +158,7 @@ async def subscribe(url: str) -> None:
             encoding=Encoding(asked("STTP_DATA", "tssc")),
             options=options,
             redial=redial(),
+            security=security,
             config=SubscriberConfig(modes=modes(), silence_timeout=seconds("STTP_DEAD_PEER", 20.0)),
         ) as subscriber,
         asyncio.TaskGroup() as tasks,
@@ -246,11 +262,12 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--metadata", type=Path)
     arguments = parser.parse_args()
-    if arguments.role == "publisher":
-        metadata = Metadata.from_file(arguments.metadata) if arguments.metadata else Metadata()
-        asyncio.run(publish(arguments.url, metadata))
-    else:
-        asyncio.run(subscribe(arguments.url))
+    with security(arguments.url) as folder:
+        if arguments.role == "publisher":
+            metadata = Metadata.from_file(arguments.metadata) if arguments.metadata else Metadata()
+            asyncio.run(publish(arguments.url, metadata, folder))
+        else:
+            asyncio.run(subscribe(arguments.url, folder))
 
 
 if __name__ == "__main__":
