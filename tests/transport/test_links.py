@@ -123,10 +123,15 @@ async def test_failures_and_useless_links_count_together() -> None:
     assert time.bounds == [1, 2, 4, 8]
 
 
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is for people; the audit log is told apart."""
+    return [record.getMessage() for record in caplog.records if record.name == "sttp.transport"]
+
+
 async def test_each_failure_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "sttp.transport"):
         await anext(await links_of(Line(failures=2), Unpunctual()))
-    assert caplog.messages == [
+    assert lines(caplog) == [
         "memory://hub: cannot connect to hub: connection refused; next try in 0.5 s",
         "memory://hub: cannot connect to hub: connection refused; next try in 1.0 s",
     ]
@@ -143,7 +148,7 @@ async def test_an_attempt_without_an_answer_is_given_up(caplog: pytest.LogCaptur
     time = Unpunctual()
     policy = RedialPolicy(uniform=time.uniform, sleep=time.sleep, connect_timeout=0.001)
     await anext(await dialled(Silent(), "hub", policy=policy, url=URL))
-    assert caplog.messages == ["memory://hub: no answer within 0.001 s; next try in 0.5 s"]
+    assert lines(caplog) == ["memory://hub: no answer within 0.001 s; next try in 0.5 s"]
 
 
 async def test_each_failure_is_in_the_audit_log_once(caplog: pytest.LogCaptureFixture) -> None:
