@@ -9,7 +9,7 @@ import pytest
 from sttp.catalogue import OWNERSHIP, SMALL, Catalogue
 from sttp.codes import ModeFlags, OperationalModes
 from sttp.errors import FilterError, UsageError
-from sttp.filter_expression import select
+from sttp.measurement import SignalTable
 from sttp.metadata import Metadata, simulated_metadata
 from sttp.metadata.records import DeviceRecord
 from sttp.wire.fields import inflate, is_gzip
@@ -49,11 +49,13 @@ def test_what_cannot_be_selected(expression: str) -> None:
 async def test_who_asks_for_the_same_at_the_same_time_gets_the_same_table(monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(2)
 
-    def select_together(expression: str, metadata: Metadata) -> object:
-        together.wait(timeout=10)
-        return select(expression, metadata)
+    select = Metadata.select
 
-    monkeypatch.setattr("sttp.catalogue.select", select_together)
+    def select_together(metadata: Metadata, expression: str) -> SignalTable:
+        together.wait(timeout=10)
+        return select(metadata, expression)
+
+    monkeypatch.setattr(Metadata, "select", select_together)
     catalogue = Catalogue(GRID)
     first, second = await asyncio.gather(*(asyncio.to_thread(catalogue.select, EVERYTHING) for _ in range(2)))
     assert first is second

@@ -86,7 +86,7 @@ HOME: Mapping[str, set[str]] = {
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
-    "threading": {"sttp.background", "sttp.testing"},
+    "threading": {"sttp.background", "sttp.catalogue", "sttp.testing"},
     "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
     "uvloop": {"sttp.cli"},
