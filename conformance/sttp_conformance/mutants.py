@@ -121,6 +121,7 @@ class Mutant:
         settings: timers that are not what they should be.
         tls: what is wrong with its TLS; everything else of it is right.
         only: the direction in which it is wrong; None for both.
+        transport: the transport over which it is wrong; None for all.
         harmless: it is different, and not wrong; no check may catch it.
     """
 
@@ -136,11 +137,12 @@ class Mutant:
     settings: Mapping[str, float] = field(default_factory=dict)
     tls: BadTls | None = None
     only: Direction | None = None
+    transport: str | None = None
     harmless: bool = False
 
     def is_wrong(self, way: Way) -> bool:
         """Whether it differs from the honest implementation in a way."""
-        return self.only in (None, way.direction)
+        return self.only in (None, way.direction) and self.transport in (None, way.transport)
 
     def over(self, way: Way) -> Callable[[ByteStream], ByteStream]:
         """What wraps the streams of one implementation that runs."""

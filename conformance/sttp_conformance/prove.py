@@ -111,12 +111,15 @@ def _due(
     due: dict[tuple[str, Way], tuple[Check, Way]] = {}
     plain = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
     secure = Selection(transports=_secure(adapter)[:1] or plain.transports, slow=slow)
+    every = Selection(transports=tuple(adapter.transports), slow=slow)
     for name in names:
         check, subject = _split(name)
         made = checks[subject or check]
         if made.compares or made.role is not mutant.role:
             continue
         selection = secure if made.secure else plain
+        if subject and checks[check].compares == "transport":
+            selection = every
         for way in selection.ways(adapter):
             wanted = bool(subject) or mutant.harmless or mutant.is_wrong(way)
             if wanted and way.direction in made.directions and not why_not(made, way, adapter, selection)[1]:
