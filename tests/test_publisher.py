@@ -335,7 +335,7 @@ async def test_a_peer_that_breaks_the_rules_costs_no_other(
     caplog.set_level(logging.INFO, "sttp.publisher")
     async with Publisher("memory://hub", metadata=GRID) as publisher, wire_subscriber(memory) as well:
         async with wire_subscriber(memory) as ill:
-            await ill.say(commands.DefineOperationalModes(modes=PLAIN))
+            await ill.say(commands.DefineOperationalModes(modes=OperationalModes()))
             assert await ill.rest() == []
         await publisher.publish(batch(60.0))
         assert await values(well, 1) == [60.0]

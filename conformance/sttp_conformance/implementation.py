@@ -176,10 +176,13 @@ class Implementation:
         return self.ended
 
     async def kill(self) -> None:
-        """End the process without asking; nothing is left of it."""
+        """End the process without asking; nothing is left of it, also no connection that it dialed at last."""
         if self.process is not None:
             self.process.kill()
             await self.process.stop()
+        if self._listener is not None:
+            await self.stop_listening()
+            await self.listen()
 
     async def stop(self) -> None:
         """End the process, and stop listening."""
