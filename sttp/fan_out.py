@@ -25,10 +25,8 @@ from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.routing import Router
 from sttp.session.packets import PacketForm, Packets, PacketWriter
 from sttp.session.publisher import PublisherSession
 
@@ -92,61 +90,10 @@ class _Made(NamedTuple):
         return 500 + sum(map(len, self.packets.frames))
 
 
-class _Router:
-    """The way of measurements from the publisher's tables of signals into a subscription's."""
-
-    def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
-        self.theirs = theirs
-        self.visible = visible
-        self._routes: dict[int, _Route] = {}
-
-    def route(self, signals: SignalTable, columns: Columns) -> Columns:
-        """The measurements of signals that are subscribed to, with the subscription's indexes."""
-        route = self._route(signals)
-        if route.is_identity:
-            return columns
-        index = route.indexes.take(columns.signal_index)
-        columns = columns._replace(signal_index=index)
-        if route.is_total:
-            return columns
-        wanted = np.flatnonzero(index >= 0)
-        return columns if len(wanted) == len(index) else columns.select(wanted)
-
-    def count(self, batch: MeasurementBatch) -> int:
-        """How many measurements of a batch are subscribed to."""
-        return int(np.count_nonzero(self._route(batch.signals).indexes.take(batch.signal_index) >= 0))
-
-    def _route(self, ours: SignalTable) -> _Route:
-        route = self._routes.get(id(ours))
-        if route is None or route.ours is not ours:
-            if len(self._routes) >= _MOST_ROUTES:
-                self._routes.clear()
-            route = self._routes[id(ours)] = _Route(ours, self.theirs, self.visible)
-        return route
-
-
-class _Route:
-    """From the signal indexes of one table to those of another, and a hold on the former."""
-
-    __slots__ = ("indexes", "is_identity", "is_total", "ours")
-
-    def __init__(self, ours: SignalTable, theirs: SignalTable, visible: SignalTable | None) -> None:
-        self.ours = ours
-        self.indexes: NDArray[np.int32] = ours.route_to(theirs)
-        if visible is not None:
-            self.indexes[ours.route_to(visible) < 0] = -1
-        self.is_total = bool((self.indexes >= 0).all())
-        self.is_identity = self.is_total and bool((self.indexes == np.arange(len(self.indexes))).all())
-
-
-_MOST_ROUTES: Final = 16
-"""A publisher has one table, or a few; more are not kept."""
-
-
 class _Stream:
     """The packets of one form, as they are made for all its members."""
 
-    def __init__(self, form: PacketForm, router: _Router, first: int) -> None:
+    def __init__(self, form: PacketForm, router: Router, first: int) -> None:
         self.form = form
         self.members = 0
         self._router = router
@@ -211,7 +158,7 @@ class FanOut:
     def __init__(self) -> None:
         self._published = 0
         self._streams: dict[Hashable, _Stream] = {}
-        self._routers: WeakValueDictionary[int, _Router] = WeakValueDictionary()
+        self._routers: WeakValueDictionary[int, Router] = WeakValueDictionary()
 
     def parts(self, batch: MeasurementBatch) -> Sequence[Part]:
         """A batch that is published, as parts of at most `PART_SIZE` measurements."""
@@ -224,14 +171,14 @@ class FanOut:
         first, self._published = self._published, self._published + len(batches)
         return [Part(number, each, len(each)) for number, each in enumerate(batches, first)]
 
-    def router(self, theirs: SignalTable) -> _Router:
+    def router(self, theirs: SignalTable) -> Router:
         """The way of measurements into a table of signals."""
         router = self._routers.get(id(theirs))
         if router is None or router.theirs is not theirs:
-            router = self._routers[id(theirs)] = _Router(theirs)
+            router = self._routers[id(theirs)] = Router(theirs)
         return router
 
-    def join(self, form: PacketForm, router: _Router, first: int) -> _Stream | None:
+    def join(self, form: PacketForm, router: Router, first: int) -> _Stream | None:
         """The stream of a form, for one who has not got the packets before part `first`; None when that cannot be."""
         stream = self._streams.get(form.key)
         if stream is None or stream.is_left_behind(first):
@@ -265,7 +212,7 @@ class Member:
     def __init__(self, fan_out: FanOut, session: PublisherSession) -> None:
         self._fan_out = fan_out
         self._session = session
-        self._router: _Router | None = None
+        self._router: Router | None = None
         self._stream: _Stream | None = None
         self._form: PacketForm | None = None
         self._next = -1
@@ -322,7 +269,7 @@ class Member:
             if self._session.signals is not None:
                 self._session.restart_packets()
 
-    def _way(self) -> _Router | None:
+    def _way(self) -> Router | None:
         signals = self._session.signals
         if signals is None:
             return None
@@ -331,5 +278,5 @@ class Member:
             if visible is None or (signals.route_to(visible) >= 0)[signals.present].all():
                 self._router = self._fan_out.router(signals)
             else:
-                self._router = _Router(signals, visible)
+                self._router = Router(signals, visible)
         return self._router

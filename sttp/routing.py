@@ -1,0 +1,68 @@
+"""Routing: from the signal indexes of a publisher's tables to those of a subscription."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sttp.measurement import Columns, MeasurementBatch, SignalTable
+
+__all__ = ["Router"]
+
+
+class Router:
+    """The way of measurements from the publisher's tables of signals into a subscription's.
+
+    Args:
+        theirs: the signals of the subscription.
+        visible: the signals that the subscriber may see; None for all.
+    """
+
+    def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
+        self.theirs = theirs
+        self.visible = visible
+        self._routes: dict[int, _Route] = {}
+
+    def route(self, signals: SignalTable, columns: Columns) -> Columns:
+        """The measurements of signals that are subscribed to, with the subscription's indexes."""
+        route = self._route(signals)
+        if route.is_identity:
+            return columns
+        index = route.indexes.take(columns.signal_index)
+        columns = columns._replace(signal_index=index)
+        if route.is_total:
+            return columns
+        wanted = np.flatnonzero(index >= 0)
+        return columns if len(wanted) == len(index) else columns.select(wanted)
+
+    def count(self, batch: MeasurementBatch) -> int:
+        """How many measurements of a batch are subscribed to."""
+        return int(np.count_nonzero(self._route(batch.signals).indexes.take(batch.signal_index) >= 0))
+
+    def _route(self, ours: SignalTable) -> _Route:
+        route = self._routes.get(id(ours))
+        if route is None or route.ours is not ours:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            route = self._routes[id(ours)] = _Route(ours, self.theirs, self.visible)
+        return route
+
+
+class _Route:
+    """From the signal indexes of one table to those of another, and a hold on the former."""
+
+    __slots__ = ("indexes", "is_identity", "is_total", "ours")
+
+    def __init__(self, ours: SignalTable, theirs: SignalTable, visible: SignalTable | None) -> None:
+        self.ours = ours
+        self.indexes: NDArray[np.int32] = ours.route_to(theirs)
+        if visible is not None:
+            self.indexes[ours.route_to(visible) < 0] = -1
+        self.is_total = bool((self.indexes >= 0).all())
+        self.is_identity = self.is_total and bool((self.indexes == np.arange(len(self.indexes))).all())
+
+
+_MOST_ROUTES: Final = 16
+"""A publisher has one table, or a few; more are not kept."""
