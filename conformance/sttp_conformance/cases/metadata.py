@@ -270,7 +270,7 @@ async def metadata_texts_survive_the_journey(case: Case) -> None:
     case.require(got == texts, f"the texts {texts}", got)
 
 
-@check(PUBLISHER, needs=("control:redefine-metadata",), fresh=True)
+@check(PUBLISHER, needs=("control:redefine-metadata",), fresh=True, topic="announces_changes")
 async def announces_changed_metadata(case: Case) -> None:
     """When its metadata changes, a publisher tells connected subscribers ConfigurationChanged, without a payload."""
     async with case.subscriber() as peer:

@@ -11,12 +11,24 @@ from typing import Any
 from sttp.codes import Command, Response
 from sttp.wire.fields import deflate, inflate, is_gzip
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Delay, Item, Mutant, Rewrite, dropped, edited, replaced
+from sttp_conformance.mutants import (
+    CLOSE,
+    Conversation,
+    Delay,
+    Item,
+    Mutant,
+    Rewrite,
+    added_before,
+    dropped,
+    edited,
+    replaced,
+)
 from sttp_conformance.ways import Direction
 
 _REFRESH = Command.METADATA_REFRESH
 _SUCCEEDED = Response.SUCCEEDED
 _CHANGED = Response.CONFIGURATION_CHANGED
+_NOTICE = bytes((Response.NOTIFY, Command.SUBSCRIBE)) + (9).to_bytes(4, "big") + b"hash" + b"other"
 
 
 def _said(change: Callable[[bytes], bytes], *, first: bool = False) -> Rewrite:
@@ -483,6 +495,20 @@ MUTANTS = (
         SUBSCRIBER,
         caught_by=("survives_metadata_that_is_no_metadata",),
         hears=_never_recovers,
+    ),
+    Mutant(
+        "publisher_that_dials_notifies_of_a_change_too",
+        PUBLISHER,
+        caught_by=("publisher_announces_changes_alike_in_both_directions[announces_changed_metadata]",),
+        says=added_before(_CHANGED, _NOTICE),
+        only=Direction.REVERSE,
+    ),
+    Mutant(
+        "publisher_that_is_dialed_notifies_of_a_change_too",
+        PUBLISHER,
+        caught_by=("publisher_announces_changes_alike_in_both_directions[announces_changed_metadata]",),
+        says=added_before(_CHANGED, _NOTICE),
+        only=Direction.FORWARD,
     ),
     Mutant(
         "publisher_that_dials_gives_other_metadata",
