@@ -152,7 +152,7 @@ class Mutant:
             numbers.append(len(numbers) + 1)
             return Middle(stream, self, Conversation(way, numbers[-1], numbers))
 
-        return wrapped if self.is_wrong(way) and (self.says or self.hears) else (lambda stream: stream)
+        return wrapped if self.is_wrong(way) and self.tls is None else (lambda stream: stream)
 
     def below(self, implementation: Implementation) -> Callable[[ByteStream], ByteStream]:
         """What wraps the streams of one implementation that runs, before the handshake of TLS."""
