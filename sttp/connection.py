@@ -6,6 +6,7 @@ It knows neither which role the session plays nor who dialed.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from time import monotonic
 from typing import Final, Generic, TypeVar
 
 from sttp.errors import SilenceError, STTPError, TransportError
+from sttp.inlet import open_inlet
 from sttp.session.base import Session
 from sttp.session.events import Ended
 from sttp.statistics import Tally
@@ -25,9 +27,6 @@ E = TypeVar("E")
 
 READ_SIZE: Final = 256 * 1024
 """Bytes taken from the stream at once, if nothing else is said: all data packets in them become one batch."""
-
-FIRST_READ_SIZE: Final = 4096
-"""Bytes taken at first: a peer that never says anything costs no more."""
 
 WRITE_SIZE: Final = 64 * 1024
 """Bytes gathered before they are written; more is left to the source until the stream has taken these."""
@@ -57,6 +56,7 @@ class Connection(Generic[E]):
         stream: carries the bytes; it is closed when `run` returns.
         session: decides everything.
         handle: takes the events, one after another. While it is busy nothing is read: that is the backpressure.
+        handle_now: takes an event without waiting and returns True, or leaves it to `handle` and returns False.
         supply: called while there is room to send; it gives the session more to say, and tells whether it did.
         tally: counts bytes.
         read_size: bytes taken from the stream at once. What they say is done in one go, before anyone else's turn.
@@ -65,6 +65,7 @@ class Connection(Generic[E]):
     stream: ByteStream
     session: Session[E]
     handle: Callable[[E], Awaitable[None]]
+    handle_now: Callable[[E], bool] = lambda event: False
     supply: Callable[[], bool] = lambda: False
     tally: Tally = field(default_factory=Tally)
     read_size: int = READ_SIZE
@@ -72,9 +73,14 @@ class Connection(Generic[E]):
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: asyncio.Event = field(default_factory=asyncio.Event)
     _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _events: deque[E | Ended] = field(default_factory=deque)
     _error: STTPError | None = None
     _over: bool = False
+    _alarm: asyncio.TimerHandle | None = None
+    _alarm_at: float = inf
     _waits_until: float = inf
+    _watch: asyncio.TimerHandle | None = None
+    _sending_since: float | None = None
 
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
@@ -99,6 +105,9 @@ class Connection(Generic[E]):
         finally:
             self._over = True
             self._idle.set()
+            for timer in (self._alarm, self._watch):
+                if timer is not None:
+                    timer.cancel()
             await self.stream.close()
         return self._error
 
@@ -115,20 +124,13 @@ class Connection(Generic[E]):
     # --- receiving
 
     async def _read(self) -> None:
-        session, buffer = self.session, bytearray(min(FIRST_READ_SIZE, self.read_size))
-        view = memoryview(buffer)
+        session = self.session
+        inlet = open_inlet(
+            self.stream, session, tally=self.tally, read_size=self.read_size, act=self._handle_what_needs_no_waiting
+        )
         while not session.ended:
             session.listen(now=monotonic())
-            try:
-                count = await self.stream.receive_into(buffer)
-            except TransportError as error:
-                session.lose(error.with_traceback(None), now=monotonic())  # it would keep the buffer
-            else:
-                self.tally.bytes_received += count
-                if count:
-                    session.receive_data(view[:count], now=monotonic())
-                else:
-                    session.receive_eof(now=monotonic())
+            await inlet.receive()
             more = is_first = True
             while more:
                 # an answer may bring about the next event: commands are handled one after another (9.3)
@@ -138,9 +140,20 @@ class Connection(Generic[E]):
                 if more or is_first:
                     await self._room()
                 is_first = False
-            if len(buffer) < self.read_size and not session.ended:
-                buffer = bytearray(self.read_size)
-                view = memoryview(buffer)
+
+    def _handle_what_needs_no_waiting(self) -> bool:
+        """Handle what has happened; return False when something is left for the loop, or it must not read on."""
+        if self._handling.locked():
+            return False
+        events = self._events
+        events += self.session.events()
+        while events:
+            event = events[0]
+            if isinstance(event, Ended) or not self.handle_now(event):
+                return False
+            events.popleft()
+        self._wake_if_due()
+        return not self._is_in_arrears
 
     def _wake_if_due(self) -> None:
         """Wake who writes, where the session has something to say or a deadline before the one that is waited for."""
@@ -152,9 +165,14 @@ class Connection(Generic[E]):
     async def _room(self) -> None:
         """Give others their turn, and wait until the peer has taken most of what was said to it."""
         await asyncio.sleep(0)
-        while self.session.unsent > UNSENT_SIZE and not self.session.ended:
+        while self._is_in_arrears and not self.session.ended:
             self._sending.clear()
             await self._sending.wait()
+
+    @property
+    def _is_in_arrears(self) -> bool:
+        """Whether the peer has still to take too much of what was said to it."""
+        return self.session.unsent > UNSENT_SIZE
 
     async def _handle_events(self) -> None:
         while await self._handle_some():
@@ -163,13 +181,14 @@ class Connection(Generic[E]):
     async def _handle_some(self) -> bool:
         """Handle what has happened, but not what that leads to; return whether anything has happened."""
         async with self._handling:
-            events = self.session.events()
-            for event in events:
+            self._events += self.session.events()
+            for _ in range(count := len(self._events)):
+                event = self._events.popleft()
                 if isinstance(event, Ended):
                     self._error = event.error
                 else:
                     await self.handle(event)
-        return bool(events)
+        return bool(count)
 
     # --- sending
 
@@ -177,46 +196,83 @@ class Connection(Generic[E]):
         session = self.session
         while True:
             self._wake.clear()
-            size = sum(map(len, output := session.data_to_send()))
-            self._sending.set()
-            while size < WRITE_SIZE and not session.ended and self.supply():
-                more = session.data_to_send()
-                size += sum(map(len, more))
-                output += more
+            output, is_all = self._gather()
             if output:
                 await self._send(output)
             elif session.ended:
                 return
-            else:
+            if is_all and not session.ended:
                 await self._wait()
+
+    def _gather(self) -> tuple[list[bytes], bool]:
+        """What there is to send, and whether that is all: whoever has more wakes us."""
+        session, supply = self.session, self.supply
+        size = sum(map(len, output := session.data_to_send()))
+        self._sending.set()
+        while size < WRITE_SIZE and not session.ended:
+            if not supply():
+                return output, True
+            more = session.data_to_send()
+            size += sum(map(len, more))
+            output += more
+        return output, False
 
     async def _send(self, output: list[bytes]) -> None:
         try:
             for piece in _pieces(output):
-                async with asyncio.timeout(WRITE_TIMEOUT):
-                    await self.stream.send(piece)
+                self._sending_since = monotonic()
+                self._keep_watch()
+                await self.stream.send(piece)
                 self.tally.bytes_sent += sum(map(len, piece))
-        except TimeoutError:
-            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=monotonic())
         except TransportError as error:
             self.session.lose(error, now=monotonic())
-        else:
+            await self._handle_events()
+        finally:
+            self._sending_since = None
+
+    def _keep_watch(self) -> None:
+        """Give the peer up when it takes too little. The timer is looked after now and then, not at each piece."""
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(WRITE_TIMEOUT, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._sending_since is None:
             return
-        await self._handle_events()
+        rest = self._sending_since + WRITE_TIMEOUT - monotonic()
+        if rest > 0:
+            self._watch = asyncio.get_running_loop().call_later(rest, self._look)
+        else:
+            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=monotonic())
+            self.stream.abort()  # the send that waits fails
 
     async def _wait(self) -> None:
         deadline = self.session.deadline
+        if deadline is not None:
+            self._set_alarm(deadline)
         self._waits_until = inf if deadline is None else deadline
         self._idle.set()
-        try:
-            async with asyncio.timeout(None if deadline is None else max(deadline - monotonic(), 0)):
-                await self._wake.wait()
-        except TimeoutError:
+        await self._wake.wait()
+        deadline = self.session.deadline
+        if deadline is not None and deadline <= monotonic():
             async with self._handling:
                 # while events are being handled nobody listens, so that nobody can be blamed for silence
                 pass
             self.session.handle_deadline(now=monotonic())
             await self._handle_events()
+
+    def _set_alarm(self, deadline: float) -> None:
+        """Wake who waits at `deadline`, or before: to wake for nothing costs less than to set a timer at each turn."""
+        if self._alarm is not None:
+            if self._alarm_at <= deadline:
+                return
+            self._alarm.cancel()
+        self._alarm_at = deadline
+        self._alarm = asyncio.get_running_loop().call_later(max(deadline - monotonic(), 0), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake.set()
 
     async def _finish(self, reading: asyncio.Task[None]) -> None:
         """End our side, then give the peer a moment to read what we sent last."""

@@ -92,7 +92,7 @@ class Intake:
         self._complained: set[str] = set()
         self._session = SubscriberSession(config, now=monotonic())
         self._connection: Connection[SubscriberEvent] = Connection(
-            link.stream, self._session, self._handle, tally=tally
+            link.stream, self._session, self._handle, self._handle_now, tally=tally
         )
         #: why the publisher refused the subscription, if it did
         self.refused: RefusedError | None = None
@@ -252,23 +252,40 @@ class Intake:
             case _:
                 self._events.put(self.publisher, event)
 
+    def _handle_now(self, event: SubscriberEvent) -> bool:
+        return isinstance(event, MeasurementsReceived) and (self._turned_away or self._offer(event))
+
     async def _take(self, event: MeasurementsReceived) -> None:
+        while not self._offer(event):
+            if self._is_asked_for_more:
+                # whoever waits for an answer takes no measurements meanwhile, and the answer comes behind them
+                self._queue.force(self._batch(event))
+                self._count(event)
+                break
+            await self._queue.room()
+
+    def _offer(self, event: MeasurementsReceived) -> bool:
+        """Queue measurements; False when there is no room for them and their policy is to wait."""
+        batch = self._batch(event)
+        try:
+            is_taken = self._queue.offer(batch)
+        except OverrunError as error:
+            self._tally.dropped += len(batch)
+            self._queue.drop()
+            self._session.lose(error, now=monotonic())
+            is_taken = True
+        if is_taken:
+            self._count(event)
+        return is_taken
+
+    def _batch(self, event: MeasurementsReceived) -> MeasurementBatch:
+        return MeasurementBatch(event.columns, self._names(event.signals), self.publisher)
+
+    def _count(self, event: MeasurementsReceived) -> None:
         tally = self._tally
         tally.measurements += len(event.columns.signal_index)
         tally.packets += event.packets
         tally.packet_bytes += event.size
-        batch = MeasurementBatch(event.columns, self._names(event.signals), self.publisher)
-        try:
-            while not self._queue.offer(batch):
-                if self._is_asked_for_more:
-                    # whoever waits for an answer takes no measurements meanwhile, and the answer comes behind them
-                    self._queue.force(batch)
-                    break
-                await self._queue.room()
-        except OverrunError as error:
-            tally.dropped += len(batch)
-            self._queue.drop()
-            self._session.lose(error, now=monotonic())
 
     @property
     def _is_asked_for_more(self) -> bool:

@@ -233,17 +233,9 @@ async def test_what_the_application_lost_it_for_is_why_it_ended() -> None:
     assert await running is lost
 
 
-class Stuck(MemoryStream):
-    """A stream whose peer takes nothing."""
-
-    async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
-        await asyncio.Event().wait()
-
-
 async def test_a_peer_that_takes_nothing_is_why_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WRITE_TIMEOUT", 0.001)
-    left, right = stream_pair()
-    left.__class__ = Stuck
+    left, right = stream_pair(capacity=4)
     running = asyncio.create_task(subscribing(left).run())
     error = await running
     assert isinstance(error, TransportError)

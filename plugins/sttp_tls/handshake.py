@@ -25,9 +25,9 @@ from sttp.security import (
     explained,
     presented_chain,
 )
-from sttp.transport import ByteStream, TransportError
+from sttp.transport import ByteStream, PushingStream, TransportError
 from sttp_tls.hosts import host_of, server_name
-from sttp_tls.stream import TlsStream
+from sttp_tls.stream import PushingTlsStream, TlsStream
 
 __all__ = ["authenticated"]
 
@@ -109,7 +109,8 @@ class _Handshake:
         _log.info("%s: this is %s, by %s, SHA-256 %s", self._inner.peer, identity.name, version, identity.fingerprint)
         if version != _NEWEST:
             _log.warning("%s: only %s is spoken with %s, not %s", self._inner.peer, version, identity.name, _NEWEST)
-        return TlsStream(
+        kind = PushingTlsStream if isinstance(self._inner, PushingStream) else TlsStream
+        return kind(
             self._inner, self._tls, self._incoming, self._outgoing, identity=identity, vigil=(self._security, presented)
         )
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Final, cast
 
 from sttp.security import PeerIdentity, Presented, Reason, Security, TrustError, Vigil, explained
-from sttp.transport import ByteStream, TransportError, UsageError
+from sttp.transport import ByteStream, PushingStream, Receiver, TransportError, UsageError
 
-__all__ = ["TlsStream"]
+__all__ = ["PushingTlsStream", "TlsStream"]
 
 _log = logging.getLogger("sttp.security")
 
@@ -104,8 +104,7 @@ class TlsStream:
             raise UsageError("a receive needs a buffer that is not empty")
         if self._receiving:
             raise UsageError("another task is receiving")
-        self._receiving = True
-        self._received.clear()
+        self._begin_receiving()
         try:
             while True:
                 self._check_closed()
@@ -116,8 +115,7 @@ class TlsStream:
                 self._check_failure()
                 await self._fill()
         finally:
-            self._receiving = False
-            self._received.set()
+            self._end_receiving()
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
@@ -164,6 +162,14 @@ class TlsStream:
 
     # --- receiving
 
+    def _begin_receiving(self) -> None:
+        self._receiving = True
+        self._received.clear()
+
+    def _end_receiving(self) -> None:
+        self._receiving = False
+        self._received.set()
+
     def _take(self, buffer: memoryview | bytearray) -> int:
         """Move what there is into `buffer`, decrypting it on the way; 0 when nothing is there."""
         if self._ahead:
@@ -197,12 +203,18 @@ class TlsStream:
         except TransportError as error:
             self._check_closed()
             self._check_failure()
-            self._failure = error if self._heard else TransportError(f"{error}, {_AT_ONCE}")
-            raise self._failure from None
+            raise self._broken(error) from None
+        self._feed(count)
+
+    def _feed(self, count: int) -> None:
         if count:
             self._incoming.write(self._records[:count])
         else:
             self._incoming.write_eof()
+
+    def _broken(self, error: TransportError) -> TransportError:
+        self._failure = error if self._heard else TransportError(f"{error}, {_AT_ONCE}")
+        return self._failure
 
     def _drain(self) -> None:
         rest = bytearray()
@@ -271,6 +283,69 @@ class TlsStream:
     def _check_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+class PushingTlsStream(TlsStream):
+    """The same over a stream that can push; see `PushingStream` for the promises.
+
+    It takes part in pushing as the `Receiver` of the stream below.
+    """
+
+    _inner: PushingStream
+    _receiver: Receiver | None = None
+
+    def push_to(self, receiver: Receiver | None, /) -> None:
+        """See `PushingStream.push_to`. What `ended` brings may be a `TrustError`, as with `receive_into`."""
+        if receiver is None:
+            if self._receiver is not None:
+                self._let_go()
+                self._inner.push_to(None)
+            return
+        if self._receiving:
+            raise UsageError("another task is receiving")
+        self._check_closed()
+        self._receiver = receiver
+        self._begin_receiving()
+        if self._hand_over():
+            self._inner.push_to(self)
+
+    def buffer(self) -> memoryview:
+        """See `Receiver.buffer`: room for records."""
+        return self._records
+
+    def received(self, count: int, /) -> bool:
+        """See `Receiver.received`: decrypt the records, and push what was in them."""
+        self._feed(count)
+        return self._hand_over()
+
+    def ended(self, error: TransportError | None, /) -> None:
+        """See `Receiver.ended`."""
+        if error is None:
+            self._feed(0)
+            self._hand_over()
+        elif self._receiver is not None:
+            closed = TransportError(_CLOSED_HERE) if self._closed else None
+            self._let_go().ended(closed or self._failure or self._broken(error))
+
+    def _hand_over(self) -> bool:
+        """Push what can be decrypted, and the end; return whether the receiver wants more and more can come."""
+        while (receiver := self._receiver) is not None:
+            if self._closed:
+                self._let_go().ended(TransportError(_CLOSED_HERE))
+            elif count := self._take(receiver.buffer()):
+                if not receiver.received(count) and self._receiver is receiver:
+                    self._let_go()
+            elif self._ended or self._failure is not None:
+                self._let_go().ended(None if self._ended else self._failure)
+            else:
+                return True
+        return False
+
+    def _let_go(self) -> Receiver:
+        receiver, self._receiver = self._receiver, None
+        assert receiver is not None
+        self._end_receiving()
+        return receiver
 
 
 def _pieces(buffers: Sequence[bytes | bytearray | memoryview]) -> Iterator[bytes | memoryview]:

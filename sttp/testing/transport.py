@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from sttp.errors import UsageError
-from sttp.testing import bytes_in_order, cancellation, dialing, ends_of_streams, pressure, sessions
+from sttp.testing import bytes_in_order, cancellation, dialing, ends_of_streams, pressure, pushing, sessions
 from sttp.testing.checks import PATIENCE, Check, LoopFactory, run_check
 from sttp.testing.requirements import Requirements
 from sttp.testing.subject import CONNECTS, BrokenPromiseError, Subject
@@ -43,6 +43,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *ends_of_streams.CHECKS,
     *cancellation.CHECKS,
     *pressure.CHECKS,
+    *pushing.CHECKS,
     *sessions.CHECKS,
 )
 """All that is asked, in order: the contract, then the conversations."""

@@ -6,7 +6,16 @@ This is also all that a plugin imports: the contract, the hook marker, the two w
 from sttp.codes import Role
 from sttp.errors import EndpointError, PluginError, TransportError, TrustError, UsageError
 from sttp.transport.accepting import BACKLOG, AcceptQueue
-from sttp.transport.contract import ByteStream, Layer, Listener, PeerIdentity, Securable, Transport
+from sttp.transport.contract import (
+    ByteStream,
+    Layer,
+    Listener,
+    PeerIdentity,
+    PushingStream,
+    Receiver,
+    Securable,
+    Transport,
+)
 from sttp.transport.door import DOOR
 from sttp.transport.endpoint import Endpoint, open_links, open_transport, parse_endpoint, security_for
 from sttp.transport.failures import translated
@@ -35,6 +44,8 @@ __all__ = [
     "PluginPolicy",
     "Plugins",
     "Provided",
+    "PushingStream",
+    "Receiver",
     "RedialPolicy",
     "Role",
     "Securable",

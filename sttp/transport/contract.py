@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 from sttp.security import PeerIdentity
 
 if TYPE_CHECKING:
+    from sttp.errors import TransportError
     from sttp.security import Security
 
-__all__ = ["ByteStream", "Layer", "Listener", "PeerIdentity", "Securable", "Transport"]
+__all__ = [
+    "ByteStream",
+    "Layer",
+    "Listener",
+    "PeerIdentity",
+    "PushingStream",
+    "Receiver",
+    "Securable",
+    "Transport",
+]
 
 
 @runtime_checkable
@@ -94,6 +104,61 @@ class ByteStream(Protocol):
         """End both directions at once and lose what is under way. Again, and after `close`: no effect.
 
         The other end finds the stream broken, or at its end where the medium does not tell the two apart.
+        """
+        ...
+
+
+class Receiver(Protocol):
+    """Who takes what a stream pushes.
+
+    The stream calls it from the event loop, one call after another. Nothing that it does waits, or raises.
+    """
+
+    def buffer(self) -> memoryview | bytearray:
+        """Where the next bytes go: writable, not empty, and left alone until `received` or the end of pushing."""
+        ...
+
+    def received(self, count: int, /) -> bool:
+        """Take the bytes at the start of the buffer that `buffer` gave last.
+
+        Args:
+            count: how many have come, at least one.
+
+        Returns:
+            Whether more may be pushed. After False nothing is, until the next `push_to`.
+        """
+        ...
+
+    def ended(self, error: TransportError | None, /) -> None:
+        """Take notice that nothing more will come; the stream pushes no longer.
+
+        Args:
+            error: why the stream is broken, as `receive_into` would raise it; None when the other end has ended its
+                direction.
+        """
+        ...
+
+
+@runtime_checkable
+class PushingStream(ByteStream, Protocol):
+    """A stream that can also push: hand over bytes as they come, without anybody having to be woken for it.
+
+    That is for speed only, and no stream has to. To receive by `receive_into` and to be pushed may alternate, and
+    everything promised there holds here too: the bytes are the same in the same order, and who takes none makes the
+    other end wait.
+    """
+
+    def push_to(self, receiver: Receiver | None, /) -> None:
+        """Push from now on what comes, until the receiver wants no more, or the stream has ended.
+
+        What is there already is pushed before this returns; an end that is known too.
+
+        Args:
+            receiver: who takes it; None to push no longer, which loses no byte and never fails.
+
+        Raises:
+            TransportError: this end has closed or aborted the stream.
+            UsageError: another task is receiving, or there is a receiver already.
         """
         ...
 

@@ -17,7 +17,7 @@ from typing import Final, Self, cast
 
 from sttp.errors import TransportError, UsageError
 from sttp.transport.accepting import BACKLOG, AcceptQueue
-from sttp.transport.contract import PeerIdentity
+from sttp.transport.contract import PeerIdentity, Receiver
 from sttp.transport.failures import translated
 
 __all__ = ["SocketListener", "SocketStream"]
@@ -45,7 +45,7 @@ _CLOSED_HERE: Final = "this end has closed the stream"
 
 
 class SocketStream(asyncio.BufferedProtocol):
-    """One end of a connection; see `ByteStream` for the promises.
+    """One end of a connection; see `ByteStream` and `PushingStream` for the promises.
 
     The system's bytes go straight into the receiver's buffer. While nobody receives, one read goes into a buffer of our
     own and then reading pauses: a busy receiver is back before that and costs the event loop no change of interest,
@@ -60,7 +60,8 @@ class SocketStream(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._peer = "unknown"
         self._identity: PeerIdentity | None = None
-        self._receiver: asyncio.Future[int] | None = None
+        self._waiting: asyncio.Future[int] | None = None
+        self._receiver: Receiver | None = None
         self._target: memoryview | bytearray = bytearray()
         self._own_target = bytearray()
         self._ahead = memoryview(b"")
@@ -97,10 +98,7 @@ class SocketStream(asyncio.BufferedProtocol):
         """See `ByteStream.receive_into`."""
         if not len(buffer):
             raise UsageError("a receive needs a buffer that is not empty")
-        if self._receiver is not None:
-            raise UsageError("another task is receiving")
-        if self._closed:
-            raise TransportError(_CLOSED_HERE)
+        self._check_free()
         if self._ahead:
             return self._take_ahead(buffer)
         if self._eof_received:
@@ -108,18 +106,32 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._failure is not None:
             raise TransportError(self._failure)
         self._target = buffer
-        receiver: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._receiver = receiver
+        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting = waiting
         try:
-            return await receiver
+            return await waiting
         except asyncio.CancelledError:
             # The bytes may be here although the task that asked for them has been cancelled.
-            if receiver.done() and not receiver.cancelled() and receiver.exception() is None:
-                self._ahead = memoryview(bytes(buffer[: receiver.result()]) + self._ahead)
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                self._ahead = memoryview(bytes(buffer[: waiting.result()]) + self._ahead)
             raise
         finally:
-            self._receiver = None
+            self._waiting = None
             self._target = bytearray()
+
+    def push_to(self, receiver: Receiver | None, /) -> None:
+        """See `PushingStream.push_to`."""
+        if receiver is None:
+            self._receiver = None
+            return
+        self._check_free()
+        self._receiver = receiver
+        while self._ahead and self._receiver is not None:
+            self._push(self._take_ahead(receiver.buffer()))
+        if self._eof_received:
+            self._end_receiving(None)
+        elif self._failure is not None:
+            self._end_receiving(self._failure)
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
@@ -177,15 +189,19 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
         """Called by the event loop: where shall the next bytes go?"""
-        if self._receiver is not None and not self._receiver.done():
+        if self._receiver is not None:
+            return self._receiver.buffer()
+        if self._waiting is not None and not self._waiting.done():
             return self._target
         self._own_target = bytearray(_AHEAD)
         return self._own_target
 
     def buffer_updated(self, nbytes: int) -> None:
         """Called by the event loop: so many bytes are in the buffer that it was given."""
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(nbytes)
+        if self._receiver is not None:
+            self._push(nbytes)
+        elif self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(nbytes)
         elif not self._closed:
             self._ahead = memoryview(bytes(self._ahead) + self._own_target[:nbytes])
             self._transport.pause_reading()
@@ -194,8 +210,7 @@ class SocketStream(asyncio.BufferedProtocol):
         """Called by the event loop: the peer has ended its direction. Ours stays open."""
         self._eof_received = True
         self._peer_ended.set()
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(0)
+        self._end_receiving(None)
         return self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -203,7 +218,7 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._failure is None:
             lost = f"connection to {self._peer} lost"
             self._failure = str(translated(exc, lost)) if isinstance(exc, OSError) else lost
-        self._break_receive(self._failure)
+        self._end_receiving(self._failure)
         self._peer_ended.set()
         self._flushed.set()
         self._lost.set()
@@ -232,6 +247,18 @@ class SocketStream(asyncio.BufferedProtocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def _check_free(self) -> None:
+        if self._waiting is not None or self._receiver is not None:
+            raise UsageError("another task is receiving")
+        if self._closed:
+            raise TransportError(_CLOSED_HERE)
+
+    def _push(self, count: int) -> None:
+        receiver = self._receiver
+        assert receiver is not None
+        if not receiver.received(count) and self._receiver is receiver:
+            self._receiver = None
+
     def _check_open(self) -> None:
         if self._closed:
             raise TransportError(_CLOSED_HERE)
@@ -249,12 +276,19 @@ class SocketStream(asyncio.BufferedProtocol):
         """From now on nothing is delivered here; what still comes is read and dropped."""
         self._closed = True
         self._ahead = memoryview(b"")
-        self._break_receive(_CLOSED_HERE)
+        self._end_receiving(_CLOSED_HERE)
         self._resume_reading()
 
-    def _break_receive(self, reason: str) -> None:
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_exception(TransportError(reason))
+    def _end_receiving(self, reason: str | None) -> None:
+        """Tell whoever receives that nothing more will come; None for the end of the stream."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.ended(None if reason is None else TransportError(reason))
+        if self._waiting is not None and not self._waiting.done():
+            if reason is None:
+                self._waiting.set_result(0)
+            else:
+                self._waiting.set_exception(TransportError(reason))
 
 
 class SocketListener:

@@ -26,7 +26,7 @@ from sttp.security import Certificate, Security, fingerprint_of, read_certificat
 from sttp.session import PublisherSession, SubscriberSession
 from sttp.session.base import Session
 from sttp.session.events import Ended
-from sttp.wire.commands import read_command
+from sttp.wire.commands import Subscribe, read_command
 from sttp.wire.compact import BaseTimes, TimeFormat, read_compact
 from sttp.wire.frame import FrameReader
 from sttp.wire.responses import read_responses
@@ -54,12 +54,15 @@ def _modes(data: bytes) -> OperationalModes:
 
 def commands(data: bytes) -> None:
     """Everything that subscribers send, one message at a time, and the text of a Subscribe."""
-    read_command(data[1:], _modes(data))
+    command = read_command(data[1:], _modes(data))
+    if isinstance(command, Subscribe):
+        SubscriptionOptions.from_connection_string(command.connection_string, LIMITS)
 
 
 def responses(data: bytes) -> None:
     """Everything that publishers send, one message at a time."""
-    read_responses(data[1:], _modes(data))
+    for _ in read_responses(data[1:], _modes(data)):
+        pass
 
 
 def packets(data: bytes) -> None:

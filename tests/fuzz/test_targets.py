@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,3 +35,22 @@ def test_a_target_raises_nothing_but_documented_errors(name: str) -> None:
         for data in (seed, bytes(damaged), seed[: dice.randrange(1, len(seed) + 1)]):
             with suppress(STTPError):
                 targets.TARGETS[name](data)
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_a_target_does_something(name: str) -> None:
+    entered = set()
+
+    def note(frame, event, argument):
+        if event == "call" and "/sttp/" in frame.f_code.co_filename:
+            entered.add(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        for seed in targets.SEEDS[name]():
+            with suppress(STTPError):
+                targets.TARGETS[name](seed)
+    finally:
+        sys.setprofile(before)
+    assert len(entered) >= 8, "a generator that nobody iterates over parses nothing"

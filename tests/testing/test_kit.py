@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from broken_pushing import BROKEN_PUSHING
 from broken_transports import BROKEN, EndsBothWays, Wrapping
-from sttp.testing import checks, ends_of_streams, sessions
+from sttp.testing import checks, ends_of_streams, pushing, sessions
 from sttp.testing.transport import (
     CHECKS,
     KIT,
@@ -93,6 +94,22 @@ ALSO = {
     "swallowed cancellation": {"a_cancelled_receive"},
 }
 """What else is noticed for good reason, as a send that never waits cannot be cancelled; or what would take long."""
+
+
+@pytest.mark.parametrize("name", BROKEN_PUSHING)
+def test_what_is_pushed_wrong_is_found_by_the_check_meant_for_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "_LATEST_S", 1.0)
+    make, meant, complaint = BROKEN_PUSHING[name]
+    if meant:
+        with pytest.raises(BrokenPromiseError, match=complaint):
+            run_check(NAMED[meant], subject(make), patience=5)
+    else:
+        for check in pushing.CHECKS:
+            run_check(check, subject(make), patience=5)
+
+
+def test_every_check_of_pushing_has_something_broken_that_it_finds() -> None:
+    assert {meant for _, meant, _ in BROKEN_PUSHING.values() if meant} == {check.name for check in pushing.CHECKS}
 
 
 class Stubborn(MemoryTransport):
