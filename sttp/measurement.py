@@ -122,6 +122,12 @@ class SignalTable:
             return False
         return self._is_full or bool(self.present[signal_index].all())
 
+    def which(self, signal_index: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of `signal_index` name signals; both of shape `(n,)`."""
+        known = signal_index.view(np.uint32) < len(self.ids)
+        known[known] = self.present[signal_index[known]]
+        return known
+
     @cached_property
     def _is_full(self) -> bool:
         return bool(self.present.all())

@@ -451,10 +451,9 @@ class SubscriberSession(Session[SubscriberEvent]):
         columns = read_compact(
             packet.body, packet.count, times, self._subscription.base_times, limits=self._config.limits
         )
-        known = columns.signal_index < len(slot.signals)
-        known[known] = slot.signals.present[columns.signal_index[known]]
-        if not known.all():
+        if not slot.signals.have(columns.signal_index):
             # gsfapi can send an index that is not in its cache; such records are skipped (6.2)
+            known = slot.signals.which(columns.signal_index)
             self._drop(int(np.count_nonzero(~known)), "signal indexes that are not in the signal index cache")
             columns = columns.select(known)
         self._collect(columns, slot.signals, len(packet.body))
