@@ -224,9 +224,14 @@ class Suite:
         """Importing."""
         self.say("import")
         found = import_time.measure(self._options.imports)
-        against = "import sttp over asyncio, ssl, numpy, construct, pluggy: CPU"
-        self.row("import", against, "ratio", 1.3, "lower").runs += found["ratio"]
-        self.row("import", "import sttp: CPU", "ms", better="lower").runs += found["sttp, CPU ms"]
+        over = "over asyncio, ssl, numpy, construct, pluggy: CPU"
+        self.row("import", f"import sttp {over}", "ratio", 1.3, "lower").runs += found["ratio, sttp alone"]
+        self.row("import", f"from sttp import Publisher, Subscriber {over}", "ratio", 1.3, "lower").runs += found[
+            "ratio, both ends"
+        ]
+        self.row("import", "from sttp import Publisher, Subscriber: CPU", "ms", better="lower").runs += found[
+            "both ends, CPU ms"
+        ]
 
     def memory(self) -> None:
         """What a connection takes, and whether memory grows."""
