@@ -54,8 +54,8 @@ demo: $(DONE)/wheel-installed
 	@$(BIN)/sttp demo
 
 test: $(DONE)/extra-test $(DONE)/interop
-	@echo "Running the tests ..."
-	@$(BIN)/pytest $(PYTEST)
+	@echo "Running the tests, on all processors ..."
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
 # Each has its own suite, and the kit in it; then a fresh environment sees nothing but wheels.
 plugins: $(DONE)/extra-test $(DONE)/group-copier $(DONE)/plugins-installed
