@@ -320,7 +320,9 @@ class Feed:
         modes = self._session.modes or OperationalModes()
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
-        return cache, await asyncio.to_thread(write_signal_index_cache, cache, modes)
+        image = await asyncio.to_thread(write_signal_index_cache, cache, modes)
+        await asyncio.to_thread(self._member.prepare, signals, self._catalogue().metadata.signals)
+        return cache, image
 
     def _refuse_subscription(self, reason: str) -> None:
         _log.info("%s: subscription refused: %s", self.peer, reason)

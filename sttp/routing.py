@@ -25,6 +25,10 @@ class Router:
         self.visible = visible
         self._routes: dict[int, _Route] = {}
 
+    def prepare(self, ours: SignalTable) -> None:
+        """Work out the way of a table; that takes some 20 ms for 100 000 signals, and may be done in another thread."""
+        self._route(ours)
+
     def route(self, signals: SignalTable, columns: Columns) -> Columns:
         """The measurements of signals that are subscribed to, with the subscription's indexes."""
         route = self._route(signals)
