@@ -25,8 +25,9 @@ QUICK_TIMERS: Final[Mapping[str, float]] = {
 }
 """What timers are set to, in seconds, where they can be set and no check asks for something else."""
 
-ASKED: Final = ("version", "encoding", "data", "include-time", "milliseconds", "nan-filter")
-"""What a subscriber can be told to ask for when it is started. Empty, unless a check says otherwise."""
+ASKED: Final = ("version", "encoding", "data", "include-time", "milliseconds", "nan-filter", "udp", "max-connections")
+"""What a subscriber can be told to ask for when it is started, and a publisher to keep to. Empty, unless a check says
+otherwise."""
 
 WORDS: Final = frozenset(
     {

@@ -13,6 +13,7 @@ from sttp.codes import Role
 from sttp.measurement import Columns, SignalTable
 from sttp_conformance.checks import Check
 from sttp_conformance.control import ControlChannel
+from sttp_conformance.data_channel import DataChannel, data_channel
 from sttp_conformance.grace import Grace
 from sttp_conformance.grid import Clock, columns, rows
 from sttp_conformance.implementation import Implementation
@@ -101,6 +102,19 @@ class Case:
             await asyncio.sleep(_POLL)  # it may still be doing away with the connection before
         raise Violation(f"{self.implementation.end}: it ends every connection without a word")
 
+    @asynccontextmanager
+    async def data_channel(self) -> AsyncIterator[DataChannel]:
+        """A UDP port of the suite, for the data of a subscription (10.5).
+
+        Raises:
+            NotSupported: the implementation is met by something that has no hosts and ports.
+        """
+        if not self.implementation.host:
+            raise NotSupported(f"nobody has a UDP port at the other end of {self.way.transport}")
+        recording = self.recordings[-1] if self.recordings else Recording()
+        async with data_channel(self.implementation.datagrams, recording) as channel:
+            yield channel
+
     def _recording(self) -> Recording:
         self.recordings.append(Recording())
         return self.recordings[-1]
@@ -152,6 +166,12 @@ class Case:
         """Whether the adapter offers a request on the control channel, for what a check looks at besides."""
         return request in self.implementation.adapter.control[self.check.role]
 
+    async def events(self) -> list[dict[str, Any]]:
+        """All that the application was told and that nobody has waited for. Needs `control:events`."""
+        found = self._told + (await self.control.ask("events"))["events"]
+        self._told = []
+        return found
+
     async def stall(self) -> None:
         """Let time pass without a word, long enough for an implementation that gives up too soon to do so."""
         await asyncio.sleep(self.grace.quiet)
@@ -173,7 +193,7 @@ class Case:
             await asyncio.sleep(_POLL)
 
     async def event(self, name: str, *, within: float | None = None, **fields: Any) -> dict[str, Any]:
-        """Wait until the application of the subscriber under test is told something. Needs `control:events`.
+        """Wait until the application is told something. Needs `control:events`.
 
         Args:
             name: what it is told, as `ADAPTER.md` calls it, such as `subscription-refused`.

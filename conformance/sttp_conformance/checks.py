@@ -50,6 +50,18 @@ TOPICS: Final[Mapping[tuple[str, Role], str]] = MappingProxyType(
         ("tssc", SUBSCRIBER): "reads_tssc",
         ("malformed_input", PUBLISHER): "meets_malformed_input",
         ("malformed_input", SUBSCRIBER): "meets_malformed_input",
+        ("cipher_keys", PUBLISHER): "rotates_cipher_keys",
+        ("cipher_keys", SUBSCRIBER): "decrypts_data",
+        ("buffer_blocks", PUBLISHER): "sends_buffer_blocks",
+        ("buffer_blocks", SUBSCRIBER): "takes_buffer_blocks",
+        ("notifications", PUBLISHER): "announces_changes",
+        ("notifications", SUBSCRIBER): "takes_other_messages",
+        ("user_commands", PUBLISHER): "exchanges_user_commands",
+        ("user_commands", SUBSCRIBER): "takes_other_messages",
+        ("processing_interval", PUBLISHER): "announces_changes",
+        ("processing_interval", SUBSCRIBER): "takes_other_messages",
+        ("temporal", PUBLISHER): "refuses_subscriptions",
+        ("temporal", SUBSCRIBER): "meets_refusals",
         ("other_messages", PUBLISHER): "announces_changes",
         ("other_messages", SUBSCRIBER): "subscribes",
     }
@@ -78,7 +90,8 @@ class Check:
         slow: whether it takes more than a few seconds, and is left out of a quick run.
         fresh: whether it needs a process of its own, because it changes what outlives a connection.
         timers: what timers are to be, in seconds, for this check.
-        asks: what the subscriber is to be told to ask for when it is started, such as `version`; see `adapter.ASKED`.
+        asks: what the subscriber is to be told to ask for when it is started, such as `version`, or the publisher to
+            keep to; see `adapter.ASKED`.
         topic: what its conversation is about, for the comparison of ways; see the chapter on role invariance. Empty
             where the transcripts of two ways cannot be equal.
         listen_first: where the implementation dials: whether the suite listens before it is started.

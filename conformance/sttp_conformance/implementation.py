@@ -10,7 +10,7 @@ import itertools
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,7 @@ class Implementation:
         known: what `sessions.catalogue` has learned of a publisher.
         below: wraps each stream before its handshake, where the two ends speak TLS; for mutants.
         credentials: what both ends show each other over TLS.
+        datagrams: what becomes of each datagram on its way, to or from the implementation; for mutants.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Implementation:
         self.known: list[Any] | None = None
         self.over: Callable[[ByteStream], ByteStream] = lambda stream: stream
         self.below: Callable[[ByteStream], ByteStream] = lambda stream: stream
+        self.datagrams: Callable[[bytes], Iterable[bytes]] = lambda datagram: (datagram,)
         self.credentials = Credentials(run)
         self._run = run
         self._asks = asks or {}
@@ -114,6 +116,12 @@ class Implementation:
     def dials(self) -> bool:
         """Whether the implementation dials."""
         return self.end.endswith("-dial")
+
+    @property
+    def host(self) -> str:
+        """The host at which the two ends meet; empty where they do not meet at hosts and ports."""
+        host, _, port = self._address.rpartition(":")
+        return host if port.isdecimal() else ""
 
     @property
     def ended(self) -> str:

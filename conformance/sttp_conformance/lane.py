@@ -92,6 +92,7 @@ class Lane:
         if self._mutant is not None:
             implementation.over = self._mutant.over(way)
             implementation.below = self._mutant.below(implementation)
+            implementation.datagrams = self._mutant.rewritten(way)
             if implementation.control is not None:
                 is_wrong = self._mutant.is_wrong(way)
                 implementation.control.altered = self._mutant.answers if is_wrong else None

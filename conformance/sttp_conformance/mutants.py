@@ -119,6 +119,8 @@ class Mutant:
         answers: what becomes of its answers on the control channel, given the name of the request.
         asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
+        datagrams: what becomes of the datagrams of its data channel over UDP, which a publisher sends and a subscriber
+            gets.
         tls: what is wrong with its TLS; everything else of it is right.
         only: the direction in which it is wrong; None for both.
         transport: the transport over which it is wrong; None for all.
@@ -135,6 +137,7 @@ class Mutant:
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
+    datagrams: Callable[[bytes], Iterable[bytes]] | None = None
     tls: BadTls | None = None
     only: Direction | None = None
     transport: str | None = None
@@ -153,6 +156,12 @@ class Mutant:
             return Middle(stream, self, Conversation(way, numbers[-1], numbers))
 
         return wrapped if self.is_wrong(way) and self.tls is None else (lambda stream: stream)
+
+    def rewritten(self, way: Way) -> Callable[[bytes], Iterable[bytes]]:
+        """What becomes of the datagrams of one implementation that runs."""
+        if self.datagrams is None or not self.is_wrong(way):
+            return lambda datagram: (datagram,)
+        return self.datagrams
 
     def below(self, implementation: Implementation) -> Callable[[ByteStream], ByteStream]:
         """What wraps the streams of one implementation that runs, before the handshake of TLS."""

@@ -11,6 +11,7 @@ from sttp.codes import DataPacketFlags, OperationalModes
 from sttp.errors import ProtocolError
 from sttp.measurement import SignalTable
 from sttp.wire import commands, responses
+from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import AnyCommand
 from sttp.wire.compact import BaseTimes, TimeFormat, read_compact
 from sttp.wire.responses import AnyResponse, DataPacket
@@ -41,11 +42,13 @@ class PacketReader:
     Attributes:
         modes: what the subscriber settled last.
         base_times: those that came last.
+        cipher: the keys that came last, with which data packets and buffer blocks are to be read (7.7).
     """
 
     def __init__(self) -> None:
         self.modes = OperationalModes()
         self.base_times: BaseTimes | None = None
+        self.cipher = DataCipher()
         self._times = TimeFormat()
         self._slots: dict[int, _Slot] = {}
 
@@ -74,6 +77,9 @@ class PacketReader:
         match response:
             case responses.UpdateBaseTimes():
                 self.base_times = BaseTimes(active=response.active, times=response.times)
+            case responses.UpdateCipherKeys():
+                even, odd = CipherKey(response.even_key, response.even_iv), CipherKey(response.odd_key, response.odd_iv)
+                self.cipher.keys, self.cipher.active = (even, odd), response.active
             case responses.UpdateSignalIndexCache():
                 cache = read_signal_index_cache(response.image, self.modes)
                 self._slots[response.cache_index or 0] = _Slot(

@@ -11,7 +11,7 @@ from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
 from sttp_conformance.grace import Grace
-from sttp_conformance.lane import Lane
+from sttp_conformance.lane import Lane, Outcome
 from sttp_conformance.mutants import Mutant
 from sttp_conformance.runner import Made, make_all, prepared
 from sttp_conformance.selection import Selection, why_not
@@ -34,6 +34,7 @@ class Proof:
         caught: whether it failed.
         message: what it said.
         expected: whether it was to be caught.
+        judged: whether the check could be made; not, where the implementation does not support what it is about.
     """
 
     mutant: str
@@ -41,13 +42,16 @@ class Proof:
     caught: bool
     message: str
     expected: bool
+    judged: bool = True
 
     @property
     def holds(self) -> bool:
         """Whether it is as it must be."""
-        return self.caught is self.expected
+        return self.caught is self.expected or not self.judged
 
     def __str__(self) -> str:
+        if not self.judged:
+            return f"{self.mutant}: not judged by {self.check}: {self.message}"
         what = "caught by" if self.caught else "NOT caught by" if self.expected else "passed by"
         return f"{self.mutant}: {what} {self.check}{f': {self.message}' if self.message else ''}"
 
@@ -79,11 +83,11 @@ async def prove(
                 names = list(checks) if mutant.harmless else list(mutant.caught_by)
                 if not slow and not mutant.harmless:
                     names = [name for name in names if not checks[_split(name)[0]].slow]
-                due = _due(adapter, mutant, names, checks, slow=slow)
-                found = await _judged(mutant, names, checks, due, kept)
+                due, reasons = _due(adapter, mutant, names, checks, slow=slow)
+                found = await _judged(mutant, names, checks, due, reasons, kept)
                 if not all(proof.holds for proof in found):  # the processes may have suffered from mutants before
                     async with Lane(adapter, _GRACE, run, proving=True) as fresh:
-                        found = await _judged(mutant, names, checks, due, [fresh])
+                        found = await _judged(mutant, names, checks, due, reasons, [fresh])
                 for proof in found:
                     proofs.append(proof)
                     told(proof)
@@ -91,12 +95,17 @@ async def prove(
 
 
 async def _judged(
-    mutant: Mutant, names: list[str], checks: Mapping[str, Check], due: list[tuple[Check, Way]], lanes: list[Lane]
+    mutant: Mutant,
+    names: list[str],
+    checks: Mapping[str, Check],
+    due: list[tuple[Check, Way]],
+    reasons: Mapping[str, str],
+    lanes: list[Lane],
 ) -> list[Proof]:
     for lane in lanes:
         await lane.become(mutant)
     made = await make_all(due, lanes, lambda check, way, outcome: None)
-    return [proof for name in names for proof in _proofs(mutant, name, checks, made)]
+    return [proof for name in names for proof in _proofs(mutant, name, checks, made, reasons)]
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -107,8 +116,10 @@ def _split(name: str) -> tuple[str, str]:
 
 def _due(
     adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check], *, slow: bool
-) -> list[tuple[Check, Way]]:
+) -> tuple[list[tuple[Check, Way]], dict[str, str]]:
+    """What is to be made for a mutant, and why other checks are not: the implementation does not support them."""
     due: dict[tuple[str, Way], tuple[Check, Way]] = {}
+    reasons: dict[str, str] = {}
     plain = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
     secure = Selection(transports=_secure(adapter)[:1] or plain.transports, slow=slow)
     every = Selection(transports=tuple(adapter.transports), slow=slow)
@@ -122,28 +133,44 @@ def _due(
             selection = every
         for way in selection.ways(adapter):
             wanted = bool(subject) or mutant.harmless or mutant.is_wrong(way)
-            if wanted and way.direction in made.directions and not why_not(made, way, adapter, selection)[1]:
+            if not wanted or way.direction not in made.directions:
+                continue
+            unsupported, reason = why_not(made, way, adapter, selection)
+            if not reason:
                 due[made.name, way] = (made, way)
-    return list(due.values())
+            elif unsupported:
+                reasons[made.name] = reason
+    return list(due.values()), reasons
 
 
 def _secure(adapter: Adapter) -> tuple[str, ...]:
     return tuple(each for each in adapter.transports if Way(Direction.FORWARD, each).is_secure)
 
 
-def _proofs(mutant: Mutant, name: str, checks: Mapping[str, Check], made: Made) -> Iterable[Proof]:
+def _proofs(
+    mutant: Mutant, name: str, checks: Mapping[str, Check], made: Made, reasons: Mapping[str, str]
+) -> Iterable[Proof]:
     check, subject = _split(name)
+    expected = not mutant.harmless
     ways = [way for made_name, way in made if made_name == (subject or check)]
+    if not ways and (reason := reasons.get(subject or check)):
+        yield Proof(mutant.name, name, False, reason, expected, judged=False)
+        return
     if subject:
         for first, second in role_invariance.pairs(checks[check], ways):
             outcome = role_invariance.compared(
                 checks[subject], (first, made.get((subject, first))), (second, made.get((subject, second)))
             )
-            yield Proof(mutant.name, name, outcome.verdict is Verdict.FAILED, outcome.message, not mutant.harmless)
+            yield _proof(mutant, name, outcome)
         return
     for way in ways:
-        outcome = made[check, way]
-        caught = outcome.verdict is not Verdict.PASSED if mutant.harmless else outcome.verdict is Verdict.FAILED
-        yield Proof(mutant.name, f"{name} ({way})", caught, outcome.message, not mutant.harmless)
-    if not ways and not mutant.harmless:
+        yield _proof(mutant, f"{name} ({way})", made[check, way])
+    if not ways and expected:
         yield Proof(mutant.name, name, False, "the check is made in no way in which the mutant is wrong", True)
+
+
+def _proof(mutant: Mutant, name: str, outcome: Outcome) -> Proof:
+    verdict = outcome.verdict
+    caught = verdict not in (Verdict.PASSED, Verdict.UNSUPPORTED) if mutant.harmless else verdict is Verdict.FAILED
+    judged = verdict is not Verdict.UNSUPPORTED
+    return Proof(mutant.name, name, caught, outcome.message, not mutant.harmless, judged=judged)

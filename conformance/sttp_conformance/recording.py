@@ -10,9 +10,10 @@ from typing import Final
 from sttp.codes import OperationalModes, Role
 from sttp.errors import ProtocolError
 from sttp.limits import DEFAULT_LIMITS
+from sttp.wire.cipher import CipherKey, DataCipher
 from sttp.wire.commands import DefineOperationalModes, read_command
 from sttp.wire.frame import FrameReader
-from sttp.wire.responses import DataPacket, Metadata, UpdateSignalIndexCache, read_responses
+from sttp.wire.responses import DataPacket, Metadata, UpdateCipherKeys, UpdateSignalIndexCache, read_responses
 from sttp_conformance.transcript import Transcript, read_transcript, shown
 
 __all__ = ["Recording", "hexadecimal"]
@@ -72,7 +73,7 @@ class Recording:
     def _messages(self) -> Iterator[tuple[float, str]]:
         frames = {role: FrameReader(DEFAULT_LIMITS.response) for role in Role}
         lost: set[Role] = set()
-        modes = OperationalModes()
+        modes, cipher = OperationalModes(), DataCipher()
         for moment, speaker, data in self.chunks:
             who = f"{speaker.value:>10}"
             if speaker in lost:
@@ -81,7 +82,7 @@ class Recording:
             try:
                 frames[speaker].feed(data)
                 for frame in frames[speaker]:
-                    text, modes = _decoded(speaker, bytes(frame), modes)
+                    text, modes = _decoded(speaker, bytes(frame), modes, cipher)
                     raw = len(frame).to_bytes(4, "big") + frame
                     yield moment, f"{who}: {text}  [{hexadecimal(raw)}]"
             except ProtocolError as error:
@@ -94,15 +95,24 @@ class Recording:
                 yield last, f"{speaker.value:>10}: a frame that does not end  [{hexadecimal(rest)}]"
 
 
-def _decoded(speaker: Role, frame: bytes, modes: OperationalModes) -> tuple[str, OperationalModes]:
-    """A frame in words, and the modes that hold after it."""
+def _decoded(speaker: Role, frame: bytes, modes: OperationalModes, cipher: DataCipher) -> tuple[str, OperationalModes]:
+    """A frame in words, and the modes that hold after it. The keys in it are put into `cipher`."""
     try:
         if speaker is Role.SUBSCRIBER:
             command = read_command(frame, modes)
             if isinstance(command, DefineOperationalModes):
                 modes = command.modes
             return _cut(shown(command)), modes
-        return " | ".join(_cut(_brief(response)) for response in read_responses(frame, modes)), modes
+        heard = []
+        for response in read_responses(frame, modes, cipher=cipher):
+            if isinstance(response, UpdateCipherKeys):
+                cipher.keys = (
+                    CipherKey(response.even_key, response.even_iv),
+                    CipherKey(response.odd_key, response.odd_iv),
+                )
+                cipher.active = response.active
+            heard.append(_cut(_brief(response)))
+        return " | ".join(heard), modes
     except ProtocolError as error:
         return f"cannot be read: {error}", modes
 

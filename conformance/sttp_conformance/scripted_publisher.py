@@ -64,7 +64,7 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
 
     def written(self, message: AnyResponse) -> bytes:
         """The frame of a response."""
-        return write_response(message, self.modes)
+        return write_response(message, self.modes, self.packets.cipher)
 
     # --- how far it behaves
 

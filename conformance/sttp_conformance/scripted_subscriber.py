@@ -230,7 +230,12 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
     # --- hearing
 
     def _read(self, frame: bytes) -> Sequence[AnyResponse]:
-        return [*read_responses(frame, self.modes)]
+        heard = []
+        for response in read_responses(frame, self.modes, cipher=self.packets.cipher):
+            if isinstance(response, responses.UpdateCipherKeys):
+                self.packets.response(response)  # whatever follows is encrypted with them
+            heard.append(response)
+        return heard
 
     async def _attend(self, message: AnyResponse) -> bool:
         match message:

@@ -2,7 +2,8 @@
 
 A *transcript* is the decoded messages of each speaker, in order. *Normalised*, nothing is left in it that must differ
 between two runs of one conversation: NoOP, which depends on time; subscriber ID and node ID, which are random; ports;
-what was taken from a clock. Adjacent data packets are merged into their measurements, because how many share a packet
+what was taken from a clock; the hashes of notifications, which mean
+nothing to others; cipher keys, and that data was encrypted with them. Adjacent data packets are merged into their measurements, because how many share a packet
 is a matter of timing.
 
 It reads with `sttp.wire` and nothing above it: what judges sessions may not borrow their reasoning.
@@ -39,6 +40,8 @@ _SHOWN: Final = 4
 """Lines that a difference shows before and after it begins."""
 
 _PORT: Final = re.compile(r"(\d+(?:\.\d+){3}|\[[\da-f:]+\]|localhost):\d{1,5}\b", re.ASCII | re.IGNORECASE)
+_CLOCK: Final = re.compile(r"\[\d{4}-\d\d-\d\d [\d:.]+\] ", re.ASCII)
+_ANY_HASH: Final = b"hash"
 _NODE_OR_CLOCK: Final = re.compile(rb"<(NodeID|UpdatedOn)>[^<]*</\1>")
 
 
@@ -134,6 +137,7 @@ class _Reading:
         self._transcript = Transcript()
         self._packets = PacketReader()
         self._lenient = lenient
+        self._notified = b""  # hash of the last notification
         # data packets since the last other message of the publisher
         self._adjacent: list[Measurements] = []
 
@@ -150,7 +154,7 @@ class _Reading:
             if speaker is Role.SUBSCRIBER:
                 self._command(read_command(frame, self._packets.modes))
             else:
-                for response in read_responses(frame, self._packets.modes):
+                for response in read_responses(frame, self._packets.modes, cipher=self._packets.cipher):
                     self._response(response)
         except ProtocolError as error:
             if not self._lenient:
@@ -165,6 +169,8 @@ class _Reading:
                 udp = options.data_channel_port is not None
                 settled = dataclasses.replace(options, data_channel_port=0 if udp else None)
                 said.append(f"Subscribe flags={command.flags!r}\n" + shown(settled, separator="\n  "))
+            case commands.ConfirmNotification() if command.hash == self._notified:
+                said.append(shown(commands.ConfirmNotification(hash=_ANY_HASH)))
             case _:
                 said.append(shown(command))
         self._packets.command(command)
@@ -179,6 +185,9 @@ class _Reading:
                 cache = self._packets.response(response)
                 assert isinstance(cache, SignalIndexCache)
                 self._say(_cache(response.cache_index, cache))
+            case responses.UpdateCipherKeys():
+                self._packets.response(response)
+                self._say(f"UpdateCipherKeys active={response.active}")
             case responses.UpdateBaseTimes():
                 self._packets.response(response)
                 self._say("UpdateBaseTimes")
@@ -186,7 +195,11 @@ class _Reading:
                 document = inflate(response.document, limit=DEFAULT_LIMITS.metadata, name="metadata")
                 text = _NODE_OR_CLOCK.sub(rb"<\1/>", document).decode("utf-8", "replace")
                 self._say("Metadata\n" + text.replace("><", ">\n<"))
-            case responses.Succeeded() | responses.Failed() | responses.Notify():
+            case responses.Notify():
+                self._notified = response.hash
+                text = _CLOCK.sub("", response.text, count=1)
+                self._say(shown(dataclasses.replace(response, hash=_ANY_HASH, text=text)))
+            case responses.Succeeded() | responses.Failed():
                 self._say(shown(dataclasses.replace(response, text=_PORT.sub(r"\1", response.text))))
             case _:
                 self._say(shown(response))

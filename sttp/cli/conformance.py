@@ -157,10 +157,12 @@ def prove(
     mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
     proofs = asyncio.run(judge(_adapter(adapter), mutants, slow=slow, told=lambda each: print(printable(str(each)))))
     wrong = [proof for proof in proofs if not proof.holds]
-    caught = {proof.mutant for proof in proofs if proof.expected} - {proof.mutant for proof in wrong}
-    judged = {proof.mutant for proof in proofs}
+    caught = {proof.mutant for proof in proofs if proof.expected and proof.judged} - {proof.mutant for proof in wrong}
+    judged = {proof.mutant for proof in proofs if proof.judged}
     harmful = [mutant for mutant in mutants if not mutant.harmless and mutant.name in judged]
     print(f"{len(caught)} of {len(harmful)} mutants are caught by all checks that must catch them")
+    if left := len({proof.mutant for proof in proofs} - judged):
+        print(f"{left} mutants are not judged: the implementation does not support what they get wrong")
     harmless = {mutant.name for mutant in mutants if mutant.harmless}
     passed = harmless - {proof.mutant for proof in wrong if not proof.expected}
     print(f"{len(passed)} of {len(harmless)} harmless mutants are let pass by all checks")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sttp import Encoding, MeasurementBatch, Metadata, Publisher, RefusedError, Subscriber
+from sttp import Encoding, MeasurementBatch, Metadata, PeerEvent, Publisher, RefusedError, Subscriber
 from sttp.codes import OperationalModes, TextEncoding
 from sttp.session import PublisherConfig, SubscriberConfig, events
 from sttp.transport import RedialPolicy
@@ -68,8 +68,24 @@ async def publish(url: str, metadata: Metadata, security: Path | None) -> None:
     config = PublisherConfig(
         noop_interval=seconds("STTP_KEEP_ALIVE", 5.0), first_command_timeout=seconds("STTP_FIRST_COMMAND", 20.0)
     )
-    async with Publisher(url, metadata=metadata, redial=redial(), config=config, security=security) as publisher:
+    most = int(asked("STTP_MAX_CONNECTIONS", "1000"))
+    happened: list[dict[str, Any]] = []
+    asked_last: PeerEvent[events.PublisherEvent] | None = None
+    async with (
+        Publisher(
+            url, metadata=metadata, redial=redial(), config=config, security=security, max_connections=most
+        ) as publisher,
+        asyncio.TaskGroup() as tasks,
+    ):
         announce(*publisher.listening)
+
+        async def take_events() -> None:
+            nonlocal asked_last
+            async for each in publisher.events():
+                if isinstance(each.event, events.UserCommandReceived):
+                    asked_last = each
+                    number, payload = each.event.number, each.event.payload
+                    happened.append({"event": "user-command", "number": number, "payload": payload.hex()})
 
         async def publish(measurements: list[list[Any]]) -> Answer:
             signals = publisher.signals
@@ -94,14 +110,31 @@ async def publish(url: str, metadata: Metadata, security: Path | None) -> None:
             publisher.send_buffer_block(UUID(signal), bytes.fromhex(payload))
             return None
 
+        async def user_response(number: int, payload: str = "") -> Answer:
+            assert asked_last is not None, "no user command has come"
+            assert isinstance(asked_last.event, events.UserCommandReceived)
+            publisher.send_user_response(
+                number, bytes.fromhex(payload), command=asked_last.event.number, subscriber=asked_last.peer
+            )
+            return None
+
+        async def tell_events() -> Answer:
+            found = list(happened)
+            happened.clear()
+            return {"events": found}
+
+        taking = tasks.create_task(take_events())
         await answer_requests(
             {
                 "publish": publish,
                 "redefine-metadata": redefine_metadata,
                 "notify": notify,
                 "buffer-block": buffer_block,
+                "user-response": user_response,
+                "events": tell_events,
             }
         )
+        taking.cancel()
 
 
 def asked(name: str, default: str) -> str:
@@ -208,6 +241,10 @@ async def subscribe(url: str, security: Path | None) -> None:
             subscriber.send_user_command(number, bytes.fromhex(payload))
             return None
 
+        async def processing_interval(milliseconds: int) -> Answer:
+            subscriber.update_processing_interval(milliseconds)
+            return None
+
         await answer_requests(
             {
                 "report": report,
@@ -216,6 +253,7 @@ async def subscribe(url: str, security: Path | None) -> None:
                 "unsubscribe": unsubscribe,
                 "refresh-metadata": refresh_metadata,
                 "user-command": user_command,
+                "processing-interval": processing_interval,
             }
         )
         for task in taking:

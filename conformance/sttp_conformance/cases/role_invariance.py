@@ -32,7 +32,10 @@ _PUBLISHER_SAYS = {
     "hands_over": "subscribing, subscribing anew, handover, Unsubscribe",
     "refuses_subscriptions": "subscriptions that it refuses",
     "meets_malformed_input": "unknown commands and malformed frames",
-    "announces_changes": "changes of its metadata and other messages",
+    "announces_changes": "changes of its metadata, notifications and other messages",
+    "rotates_cipher_keys": "cipher keys, and data under them",
+    "sends_buffer_blocks": "buffer blocks and their repetition",
+    "exchanges_user_commands": "user commands and their responses",
 }
 _SUBSCRIBER_SAYS = {
     "negotiates": "its modes and what follows them",
@@ -42,6 +45,9 @@ _SUBSCRIBER_SAYS = {
     "follows_handovers": "handovers, asked for or not",
     "meets_refusals": "modes, metadata or a subscription that are refused",
     "meets_malformed_input": "unknown responses and malformed frames",
+    "decrypts_data": "data under cipher keys",
+    "takes_buffer_blocks": "buffer blocks, in order and not",
+    "takes_other_messages": "notifications, user commands, another processing interval",
 }
 
 
