@@ -1,4 +1,4 @@
-"""The data channel over UDP (wire.md 10.5), as the suite's end of it: where datagrams arrive, and whence they are sent."""
+"""The data channel over UDP (wire.md 10.5), as the suite has it: where datagrams arrive, and whence they are sent."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 A *transcript* is the decoded messages of each speaker, in order. *Normalised*, nothing is left in it that must differ
 between two runs of one conversation: NoOP, which depends on time; subscriber ID and node ID, which are random; ports;
-what was taken from a clock; the hashes of notifications, which mean
-nothing to others; cipher keys, and that data was encrypted with them. Adjacent data packets are merged into their measurements, because how many share a packet
-is a matter of timing.
+what was taken from a clock; the hashes of notifications, which mean nothing to others; cipher keys, and that data was
+encrypted with them. Adjacent data packets are merged into their measurements, because how many share a packet is a
+matter of timing.
 
 It reads with `sttp.wire` and nothing above it: what judges sessions may not borrow their reasoning.
 """

@@ -90,6 +90,10 @@ _CONFIRMATIONS: Final = frozenset(
 )
 
 
+# with a payload that cannot be read they are answered with Failed, as by the other publishers; the connection stays
+_REFUSED_IF_MALFORMED: Final = frozenset({Command.SUBSCRIBE, Command.UPDATE_PROCESSING_INTERVAL})
+
+
 class _Timer(Enum):
     FIRST_COMMAND = auto()
     NOOP = auto()
@@ -419,11 +423,12 @@ class PublisherSession(Session[PublisherEvent]):
         try:
             command = read_command(frame, self.modes or OperationalModes(), self._config.tolerances)
         except MessageError as error:
-            if frame[:1] != bytes((Command.SUBSCRIBE,)) or self.phase is Phase.CONNECTED:
+            if frame[0] not in _REFUSED_IF_MALFORMED or self.phase is Phase.CONNECTED:
                 raise
-            # refused like any other; what was subscribed stays so (4.1)
-            self._conversation.hear(Command.SUBSCRIBE)
-            self._say(Failed(command=Command.SUBSCRIBE, text=error.reason))
+            # refused like any other; what was subscribed stays so (4.1, 7.9)
+            refused = Command(frame[0])
+            self._conversation.hear(refused)
+            self._say(Failed(command=refused, text=error.reason))
             return
         kind = kind_of(command)
         if kind is None:

@@ -434,6 +434,17 @@ def test_a_subscribe_that_cannot_be_read_is_refused_and_costs_nothing(payload: b
         assert session.phase is phase
 
 
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\0\0\x21"])
+def test_a_short_processing_interval_is_refused_and_costs_nothing(payload: bytes) -> None:
+    for session in (ready(), streaming()):
+        phase = session.phase
+        session.receive_data(write_frame(b"\x05", payload), now=0)
+        (reply,) = replies(session)
+        assert isinstance(reply, responses.Failed)
+        assert (reply.command, bool(reply.text)) == (Command.UPDATE_PROCESSING_INTERVAL, True)
+        assert session.phase is phase
+
+
 def test_noop_every_five_seconds_from_the_start() -> None:
     session = PublisherSession(now=100)
     noops = []
@@ -652,7 +663,7 @@ def test_values_that_are_not_a_number_are_left_out_on_request(flags: ModeFlags) 
 
 def test_a_bad_command_that_waited_ends_the_session_when_its_turn_comes() -> None:
     session = ready()
-    say(session, commands.MetadataRefresh(), commands.UnknownCommand(code=Command.UPDATE_PROCESSING_INTERVAL))
+    say(session, commands.MetadataRefresh(), commands.UnknownCommand(code=Command.DEFINE_OPERATIONAL_MODES))
     assert not session.ended
     session.send_metadata(b"<x/>")
     assert [type(reply) for reply in replies(session)] == [responses.Metadata]
