@@ -89,7 +89,7 @@ async def refuses_connections_beyond_its_maximum(case: Case) -> None:
 
 @check(PUBLISHER)
 async def commands_without_an_object_change_nothing(case: Case) -> None:
-    """Confirmations, Unsubscribe and a processing interval before anything is subscribed change nothing that follows."""
+    """Confirmations, Unsubscribe and processing intervals before a subscription change nothing that follows."""
     async with case.subscriber() as peer:
         await peer.begin()
         await peer.say(
