@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
+from sttp_conformance.expectations import Expectation
 from sttp_conformance.grace import Grace
 from sttp_conformance.lane import Lane, Outcome
 from sttp_conformance.mutants import Mutant
@@ -136,11 +137,20 @@ def _due(
             if not wanted or way.direction not in made.directions:
                 continue
             unsupported, reason = why_not(made, way, adapter, selection)
+            if not reason and (entry := _fails_anyway(adapter, made, way)):
+                unsupported, reason = True, f"it fails without the mutant, too: {entry}"
             if not reason:
                 due[made.name, way] = (made, way)
             elif unsupported:
                 reasons[made.name] = reason
     return list(due.values()), reasons
+
+
+def _fails_anyway(adapter: Adapter, check: Check, way: Way) -> Expectation | None:
+    """The entry that says that a check may fail, from which it would follow nothing that it does."""
+    role, direction, transport = check.role.value, way.direction.value, way.transport
+    known = adapter.expectations.known
+    return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
 
 
 def _secure(adapter: Adapter) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from sttp.wire import commands, responses
 from sttp.wire.commands import AnyCommand, read_command
 from sttp.wire.fields import inflate
 from sttp.wire.frame import FrameReader
-from sttp.wire.responses import AnyResponse, DataPacket, read_responses
+from sttp.wire.responses import AnyResponse, BufferBlockFlags, DataPacket, read_responses
 from sttp.wire.signal_index_cache import SignalIndexCache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.measurements import Measurements
@@ -188,6 +188,9 @@ class _Reading:
             case responses.UpdateCipherKeys():
                 self._packets.response(response)
                 self._say(f"UpdateCipherKeys active={response.active}")
+            case responses.BufferBlock() if BufferBlockFlags.COMPRESSED in response.flags:
+                payload = inflate(response.payload, limit=DEFAULT_LIMITS.buffer_block, name="buffer_block")
+                self._say(shown(dataclasses.replace(response, payload=bytes(payload))))
             case responses.UpdateBaseTimes():
                 self._packets.response(response)
                 self._say("UpdateBaseTimes")

@@ -238,7 +238,7 @@ async def inflates_buffer_blocks(case: Case) -> None:
     async with case.publisher() as peer:
         await peer.serve()
         for number, payload in enumerate((b"HELLO", bytes(4096), b"")):
-            await peer.say(_block(number, gzip.compress(payload), _ASKS | BufferBlockFlags.COMPRESSED))
+            await peer.say(_block(number, gzip.compress(payload, mtime=0), _ASKS | BufferBlockFlags.COMPRESSED))
             await _handed_over(case, payload)
 
 

@@ -62,7 +62,7 @@ async def answers_rotate_cipher_keys(case: Case) -> None:
     async with case.subscriber() as peer:
         await peer.begin()
         await _rotate(peer)
-        await peer.subscribe()
+    async with streaming(case) as (peer, _):
         await _rotate(peer)
 
 

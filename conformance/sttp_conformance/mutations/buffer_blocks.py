@@ -109,6 +109,15 @@ def _hands_over_as_they_come(frame: bytes, conversation: Conversation) -> tuple[
     return (frame[:6] + number.to_bytes(4, "big") + frame[10:],)
 
 
+def _once_confirmed(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    if frame[0] != _CONFIRM:
+        return (frame,)
+    seen = conversation.memory.setdefault("confirmed", set())
+    known = frame in seen
+    seen.add(frame)
+    return () if known else (frame,)
+
+
 def _mutant(name: str, check: str, **wrong: Any) -> Mutant:
     role = PUBLISHER if name.startswith("publisher") else SUBSCRIBER
     return Mutant(name, role, caught_by=(check,), **wrong)
@@ -188,7 +197,7 @@ _SUBSCRIBERS = (
     _mutant(
         "subscriber_confirms_a_buffer_block_once",
         "confirms_duplicate_buffer_blocks",
-        says=lambda frame, conversation: _once_confirmed(frame, conversation),
+        says=_once_confirmed,
     ),
     _mutant(
         "subscriber_confirms_every_buffer_block",
@@ -229,15 +238,6 @@ _SUBSCRIBERS = (
         hears=replaced(_BLOCK, lambda frame: CLOSE if frame[11:15] == (4711).to_bytes(4, "big") else frame),
     ),
 )
-
-
-def _once_confirmed(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    if frame[0] != _CONFIRM:
-        return (frame,)
-    seen = conversation.memory.setdefault("confirmed", set())
-    known = frame in seen
-    seen.add(frame)
-    return () if known else (frame,)
 
 
 MUTANTS = (
