@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sttp.codes import Command, DataPacketFlags, ModeFlags, Role
+from sttp.errors import ProtocolError
 from sttp.limits import DEFAULT_LIMITS
 from sttp.measurement import Columns, SignalTable
 from sttp.wire import commands, responses
@@ -82,7 +83,12 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         """Answer what comes before it, modes and metadata among them, and wait for a Subscribe."""
         asked = await self.expect(commands.Subscribe)
         self.subscribes.append(asked)
-        self.asked = SubscriptionOptions.from_connection_string(asked.connection_string)
+        try:
+            self.asked = SubscriptionOptions.from_connection_string(asked.connection_string)
+        except ProtocolError as error:
+            raise Violation(
+                f"a connection string that cannot be read came: {error}: {asked.connection_string}"
+            ) from None
         return self.asked
 
     async def offer(

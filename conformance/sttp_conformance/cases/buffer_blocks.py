@@ -272,5 +272,6 @@ async def tolerates_buffer_blocks(case: Case) -> None:
         for each in (_block(0, b"known"), _block(1, b"unknown", signal=4711), _block(2, b"no such cache", slot_1)):
             await peer.say(each)
             await cache_goes_on(case, peer)
+        await peer.expect_silence(what="that the connection stays up")
         left = [each for each in said(peer.recording, Role.SUBSCRIBER) if each[0] == Command.UNSUBSCRIBE]
         case.require(not left, "no Unsubscribe for a buffer block", len(left))

@@ -15,6 +15,7 @@ from sttp_conformance.mutants import (
     Rewrite,
     added_after,
     added_before,
+    all_of,
     dropped,
     edited,
     replaced,
@@ -128,7 +129,7 @@ MUTANTS = (
         "publisher_rotates_cipher_keys_without_sending_any",
         PUBLISHER,
         caught_by=("rotation_succeeds_only_with_keys",),
-        says=replaced(None, lambda frame: b"\x80" + frame[1:], answering=_ROTATE),
+        says=all_of(dropped(_KEYS), replaced(None, lambda frame: b"\x80" + frame[1:], answering=_ROTATE)),
     ),
     _says(
         "leaves_the_lengths_out_of_cipher_keys",

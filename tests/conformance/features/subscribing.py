@@ -18,7 +18,7 @@ _HELD = 32
 
 def _wire(value: float) -> float | str:
     """A value as JSON has it."""
-    if value != value:  # noqa: PLR0124 - NaN
+    if value != value:
         return "NaN"
     return value if abs(value) != float("inf") else ("Infinity" if value > 0 else "-Infinity")
 
@@ -107,7 +107,8 @@ class Subscriber:
             case events.MeasurementsReceived():
                 rows = zip(*(each.tolist() for each in event.columns), strict=True)
                 self._received += [
-                    [str(event.signals[index].signal_id), time, _wire(value), flags] for index, time, flags, value in rows
+                    [str(event.signals[index].signal_id), time, _wire(value), flags]
+                    for index, time, flags, value in rows
                 ]
             case events.SubscriptionAccepted():
                 self._tell("subscription-accepted", text=event.text)
