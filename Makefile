@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
 PEER   := $(VENV)/interop
+FEATURES := -k cipher -k buffer_block -k replay -k the_past -k udp -k datagram
 PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
     if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -70,6 +71,7 @@ interop: $(DONE)/extra-test $(DONE)/interop
 judge: $(DONE)/wheel-installed
 	@$(BIN)/sttp conformance run conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove conformance/adapters/sttp-kit
+	@$(BIN)/sttp conformance prove tests/conformance/features $(FEATURES)
 
 judge-repeat: $(DONE)/wheel-installed
 	@$(BIN)/python conformance/repeat.py conformance/adapters/sttp-kit 10

@@ -168,7 +168,7 @@ class Case:
 
     async def events(self) -> list[dict[str, Any]]:
         """All that the application was told and that nobody has waited for. Needs `control:events`."""
-        found = self._told + (await self.control.ask("events"))["events"]
+        found: list[dict[str, Any]] = self._told + (await self.control.ask("events"))["events"]
         self._told = []
         return found
 

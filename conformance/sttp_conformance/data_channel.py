@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 
 from sttp_conformance.recording import Recording, hexadecimal
 from sttp_conformance.violation import Violation
@@ -38,9 +38,9 @@ class DataChannel(asyncio.DatagramProtocol):
         self._arrived: deque[bytes] = deque()
         self._grown = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.DatagramProtocol`."""
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

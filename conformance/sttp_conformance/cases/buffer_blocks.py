@@ -24,7 +24,7 @@ _KNOWN: Final = BufferBlockFlags(0x1D)
 _REPEATS_AFTER: Final = 1
 """Seconds after which unconfirmed blocks are sent again, when a subscriber asks for it."""
 
-_OPTIONS: Final = {"extra": {"bufferBlockRetransmissionTimeout": str(_REPEATS_AFTER)}}
+_TIMEOUT: Final = {"bufferBlockRetransmissionTimeout": str(_REPEATS_AFTER)}
 
 _OFFERS = ("control:buffer-block", "buffer-blocks")
 _HANDED_OVER = ("control:events", "buffer-blocks")
@@ -124,7 +124,7 @@ async def repeats_unconfirmed_buffer_blocks(case: Case) -> None:
     """A buffer block that asks for a confirmation is sent again until it is confirmed."""
     async with case.subscriber() as peer:
         await peer.begin()
-        await peer.subscribe(EVERYTHING, **_OPTIONS)
+        await peer.subscribe(EVERYTHING, extra=_TIMEOUT)
         await peer.fence()
         await _publish(case, 0, b"again")
         first = await _next_block(peer, confirm=False)
@@ -140,7 +140,7 @@ async def leaves_confirmed_buffer_blocks_alone(case: Case) -> None:
     """A buffer block that was confirmed is not sent again."""
     async with case.subscriber() as peer:
         await peer.begin()
-        await peer.subscribe(EVERYTHING, **_OPTIONS)
+        await peer.subscribe(EVERYTHING, extra=_TIMEOUT)
         await peer.fence()
         for number in range(2):
             await _publish(case, number, b"once")

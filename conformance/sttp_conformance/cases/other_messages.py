@@ -67,7 +67,7 @@ async def takes_no_measurements_from_subscribers(case: Case) -> None:
         )
         await peer.expect(
             (responses.Succeeded, responses.Failed),
-            lambda answer: answer.command == Command.UPDATE_PROCESSING_INTERVAL,
+            lambda answer: getattr(answer, "command", None) == Command.UPDATE_PROCESSING_INTERVAL,
             what="no measurement before the answer to UpdateProcessingInterval",
             harmless=(responses.NoOP, responses.Failed),
         )

@@ -38,7 +38,7 @@ async def _ask(peer: ScriptedSubscriber, start: str, stop: str) -> str:
     while not (succeeded and cached):
         answer = await peer.expect(
             (responses.Succeeded, responses.Failed, responses.UpdateSignalIndexCache),
-            lambda each: each.command == Command.SUBSCRIBE,
+            lambda each: getattr(each, "command", None) == Command.SUBSCRIBE,
             what=f"an answer to Subscribe from {start} to {stop}",
             harmless=(responses.NoOP, responses.Succeeded, responses.DataStartTime, responses.UpdateBaseTimes),
         )
