@@ -96,7 +96,6 @@ async def data_behind_cipher_keys_is_encrypted(case: Case) -> None:
     """Once there are keys, each data packet is encrypted behind its flags, under the set that its CipherIndex names."""
     for modes in (COMPACT, TSSC):
         async with streaming(case, modes) as (peer, subscription):
-            await goes_on(case, peer, subscription)
             await _rotated(peer)
             await goes_on(case, peer, subscription)
             await goes_on(case, peer, subscription)

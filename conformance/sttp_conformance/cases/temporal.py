@@ -54,20 +54,21 @@ async def _ask(peer: ScriptedSubscriber, start: str, stop: str) -> str:
 
 
 async def _arriving(peer: ScriptedSubscriber, *, within: float) -> tuple[list[int], bool]:
-    """Take measurements until the end of the replay is told, or none come for some seconds.
+    """Take measurements until the end of the replay is told, or for some seconds.
 
     Returns:
         Their times, and whether the end was told.
     """
     found: list[int] = []
     with suppress(TimeoutError):
-        while (message := await peer.hear(within=within)) is not None:
-            if isinstance(message, responses.ProcessingComplete):
-                return found, True
-            if isinstance(message, DataPacket | responses.UpdateBaseTimes):
-                measured = peer.packets.response(message)
-                if isinstance(measured, Measurements):
-                    found += measured.rows["ticks"].tolist()
+        async with asyncio.timeout(within):
+            while (message := await peer.hear()) is not None:
+                if isinstance(message, responses.ProcessingComplete):
+                    return found, True
+                if isinstance(message, DataPacket | responses.UpdateBaseTimes):
+                    measured = peer.packets.response(message)
+                    if isinstance(measured, Measurements):
+                        found += measured.rows["ticks"].tolist()
     return found, False
 
 
