@@ -34,6 +34,7 @@ class Judgement:
 
     def result(self, check: Check, way: Way, outcome: Outcome, *, subject: str = "") -> Result:
         """The result of making a check in one way."""
+        counted = self._ledger.counted(check.requirements)
         known, surprise = self._expected(check, subject, way, outcome)
         told = outcome.verdict in (Verdict.FAILED, Verdict.BROKEN)
         transcript = [
@@ -47,7 +48,8 @@ class Judgement:
             chapter=check.chapter,
             title=check.title,
             requirements=check.requirements,
-            level=self._ledger.level_of(check.requirements),
+            level=self._ledger.level_of(counted or check.requirements),
+            counts=self._ledger.counts(check.since) and (bool(counted) or not check.requirements),
             role=check.role.value,
             direction="both" if check.compares == "direction" else way.direction.value,
             transport=way.transport,
