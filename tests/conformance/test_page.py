@@ -153,7 +153,7 @@ async def test_what_is_printed_has_no_folds(report: Path, tmp_path: Path) -> Non
     async with browser(tmp_path) as page:
         await page.ask("Emulation.setEmulatedMedia", media="print")
         await page.open(report)
-        assert await page.value("document.querySelector('.run .body').getBoundingClientRect().height > 0") is True
+        assert await page.value("document.querySelector('.run .transcript').checkVisibility()") is True
         assert await page.value("document.getElementById('filter').checkVisibility()") is False
         printed = await page.ask("Page.printToPDF")
         assert base64.b64decode(printed["data"]).startswith(b"%PDF")
