@@ -28,8 +28,22 @@ __all__ = [
 
 
 def as_json(record: RunRecord) -> str:
-    """The record itself; `results.schema.json` describes it."""
-    return json.dumps(record.to_json(), indent=1, ensure_ascii=False)
+    """The record itself, with a line for each result and each requirement; `results.schema.json` describes it."""
+    document = record.to_json()
+    parts = []
+    for key, value in document.items():
+        if key == "results":
+            told = "[\n" + ",\n".join(_plain(each) for each in value) + "\n]"
+        elif isinstance(value, dict):
+            told = "{\n" + ",\n".join(f"{_plain(name)}: {_plain(each)}" for name, each in value.items()) + "\n}"
+        else:
+            told = _plain(value)
+        parts.append(f"{_plain(key)}: {told}")
+    return "{" + ",\n".join(parts) + "}\n"
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _text(record: RunRecord) -> str:
