@@ -12,12 +12,12 @@
   }));
   const total = chapters.reduce((sum, chapter) => sum + chapter.results.length, 0);
 
-  // What is looked through: all but the transcript and stderr, with the name of the chapter.
+  // What is looked through: all but the transcript and stderr, with the names of implementation and chapter.
   function textOf(item) {
-    const heading = item.closest("details.chapter").querySelector("h4").textContent;
+    const headings = [item.closest(".run").querySelector("h3"), item.closest("details.chapter").querySelector("h4")];
     const parts = [...item.querySelectorAll("summary, .title, .message, dl, .rules, .note")];
-    return [heading, item.querySelector("details") ? "" : item.textContent, ...parts.map((part) => part.textContent)]
-      .join(" ").toLowerCase();
+    return [...headings, ...(item.querySelector("details") ? [] : [item]), ...parts]
+      .map((part) => part.textContent).join(" ").toLowerCase();
   }
 
   function apply() {
@@ -36,6 +36,9 @@
       fold.hidden = here === 0;
       fold.open = narrowed && here > 0;
       shown += here;
+    }
+    for (const run of document.querySelectorAll(".run")) {
+      run.hidden = !run.querySelector("details.chapter:not([hidden])");
     }
     found.textContent = `${shown} of ${total} results are shown`;
   }
