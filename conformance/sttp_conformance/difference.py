@@ -19,10 +19,12 @@ class Change:
     Attributes:
         old: its result in the old run; None when it was not there.
         new: its result in the new run; None when it is not there any more.
+        is_partial: whether the new run is only a part of the suite, so that what is not there is not lost.
     """
 
     old: Result | None
     new: Result | None
+    is_partial: bool = False
 
     @property
     def is_loss(self) -> bool:
@@ -30,7 +32,7 @@ class Change:
         if self.old is None or self.old.verdict is not Verdict.PASSED or not self.old.counts:
             return False
         if self.new is None:
-            return True
+            return not self.is_partial
         return self.new.verdict is not Verdict.PASSED and self.new.counts and self.new.known != _FLAKY
 
     def __str__(self) -> str:
@@ -58,7 +60,7 @@ class Difference:
     def changes(self) -> list[Change]:
         """What is not the same, in the order of chapters. A message that changed is no change of a verdict."""
         old, new = ({_key(each): each for each in record.results} for record in (self.old, self.new))
-        pairs = [Change(old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+        pairs = [Change(old.get(key), new.get(key), bool(self.new.selected)) for key in sorted(old.keys() | new.keys())]
         return [each for each in pairs if each.old is None or each.new is None or each.old.verdict != each.new.verdict]
 
     @property
@@ -89,7 +91,10 @@ class Difference:
                 [each for each in both if not each.is_loss and each.new and each.new.verdict is not Verdict.PASSED],
             ),
             ("appeared", [each for each in changes if each.old is None]),
-            ("vanished", [each for each in changes if each.new is None and not each.is_loss]),
+            (
+                "not made, for it is only a part" if self.new.selected else "vanished",
+                [each for each in changes if each.new is None and not each.is_loss],
+            ),
         ):
             if chosen:
                 yield ""

@@ -11,6 +11,7 @@ import pytest
 
 from records import HOSTILE, TRANSCRIPT, mixed, record, result
 from sttp.cli import main
+from sttp_conformance.difference import Difference
 from sttp_conformance.ledger import Level
 from sttp_conformance.reports import as_badge, as_json, as_page, as_text, page, write_reports
 from sttp_conformance.reports.badge import facts
@@ -236,3 +237,10 @@ def test_a_run_that_could_not_be_made_is_no_difference(tmp_path: Path, capsys: p
     old, new = written(tmp_path, mixed(), "old.json"), written(tmp_path, record(broken="no such program"), "new.json")
     assert main(["conformance", "diff", str(old), str(new)]) == 2
     assert "BROKEN: no such program" in capsys.readouterr().out
+
+
+def test_what_a_part_of_the_suite_does_not_make_is_not_lost(tmp_path: Path) -> None:
+    old, new = record(result("a"), result("b")), record(result("a"), selected="-k a")
+    assert Difference(old, new).exit_code == 0
+    assert "not made, for it is only a part: 1" in list(Difference(old, new).lines())
+    assert Difference(old, record(result("a"))).exit_code == 1

@@ -169,7 +169,6 @@ def as_page(records: Sequence[RunRecord]) -> str:
         ImportError: jinja2 is missing; see `can_write_pages`.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - an extra
-    from markupsafe import Markup  # noqa: PLC0415
 
     templates = Environment(
         loader=PackageLoader("sttp_conformance", "reports"),
@@ -193,8 +192,8 @@ def as_page(records: Sequence[RunRecord]) -> str:
         editions=list(dict.fromkeys(record.edition for record in records)),
         signs=SIGNS,
         verdicts=list(Verdict),
-        style=Markup(style),
-        script=Markup(script),
+        style=style,
+        script=script,
         style_digest=_digest(style),
         script_digest=_digest(script),
         anchor=_anchor,
