@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from sttp_conformance.reports.transcript_lines import Entry, entries
 from sttp_conformance.verdicts import Result, RunRecord, Verdict, read_record
 
 DATA = Path(__file__).parent / "_static" / "conformance"
-ADAPTERS = Path(__file__).parent.parent / "conformance" / "adapters"
 NAMES = ("sttp-kit", "sttpapi", "example-subscriber")
 
 _SAID, _HEARD = 320, 48
@@ -119,20 +117,21 @@ def _cell(run: RunRecord, chapter: str, way: str) -> str:
 def failures(name: str) -> Iterator[str]:
     """What one implementation is known to fail: what, the requirement, why, and the bytes that were said."""
     run = read_record(DATA / f"{name}.json")
-    reasons = _reasons(name)
     failed = [each for each in run.results if each.verdict is Verdict.FAILED and not each.subject]
     yield f"{_name(run)}, judged {run.started.partition('T')[0]}, edition {run.edition}: {facts(run)}.\n\n"
     for chapter in dict.fromkeys(each.chapter for each in sorted(failed, key=lambda each: _order(each.chapter))):
         yield f"### {chapter.replace('_', ' ').capitalize()}\n\n"
         for result in failed:
             if result.chapter == chapter:
-                yield from _failure(run, result, reasons.get(result.check, ""))
-    flaky = [(check, reason) for check, reason in reasons.items() if check in _checks(name, "known-flaky")]
+                yield from _failure(run, result)
     yield "### What passes sometimes\n\n"
-    yield from _table(("Check", "why"), ((f"`{check}`", _text(reason)) for check, reason in flaky))
+    yield from _table(
+        ("Check", "in this run", "why"),
+        ((f"`{each.name}`", each.verdict, _text(each.reason)) for each in run.results if each.known == "known-flaky"),
+    )
 
 
-def _failure(run: RunRecord, result: Result, reason: str) -> Iterator[str]:
+def _failure(run: RunRecord, result: Result) -> Iterator[str]:
     yield f"#### `{result.name}`\n\n"
     where = f"{result.level}, {result.role}, {result.direction} over {result.transport}"
     yield f"{_text(result.title)} ({where}{f'; {result.known}' if result.known else ''})\n\n"
@@ -140,8 +139,8 @@ def _failure(run: RunRecord, result: Result, reason: str) -> Iterator[str]:
         rule = run.requirements[name]
         yield f"* {name} ({rule.level}, {rule.source}): {_text(rule.text)}\n"
     yield f"* What was expected, and what came: {_code(result.message)}\n"
-    if reason:
-        yield f"* Why: {_text(reason)}\n"
+    if result.reason:
+        yield f"* Why: {_text(result.reason)}\n"
     yield "\n"
     told = list(_by_hand(result))
     if told:
@@ -168,16 +167,6 @@ def _cut(entry: Entry, most: int) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= 150 else f"{text[:149]}…"
-
-
-def _checks(name: str, known: str) -> dict[str, str]:
-    document = tomllib.loads((ADAPTERS / name / "adapter.toml").read_text("utf-8"))
-    return {each["check"]: each.get("reason", "") for each in document.get(known, ())}
-
-
-def _reasons(name: str) -> dict[str, str]:
-    """Why checks are known to fail, by check."""
-    return {**_checks(name, "known-failing"), **_checks(name, "known-deviation"), **_checks(name, "known-flaky")}
 
 
 def _name(run: RunRecord) -> str:
@@ -220,7 +209,7 @@ def report() -> str:
 
 def take(folder: Path) -> None:
     """Take over the records of a folder of runs, a folder for each adapter, without the paths of this computer."""
-    here = json.dumps(str(ADAPTERS.parent.parent.resolve()))[1:-1]
+    here = json.dumps(str(Path(__file__).resolve().parent.parent))[1:-1]
     DATA.mkdir(exist_ok=True)
     for name in NAMES:
         found = as_json(read_record(folder / name)).replace(here, "…")

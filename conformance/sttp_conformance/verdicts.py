@@ -68,6 +68,7 @@ class Result:
         message: what was expected and what came; the reason, where nothing was checked.
         known: the list on which it stands that this was to be expected; empty when on none.
         surprise: why this is not what the lists say; empty when it is.
+        reason: why it stands on that list, as the adapter file says.
         notes: what the check found worth mentioning.
         transcript: what was said, with times and hex; kept where the verdict is not passed.
         stderr: the last lines of the implementation; kept where the verdict is not passed.
@@ -88,6 +89,7 @@ class Result:
     message: str = ""
     known: str = ""
     surprise: str = ""
+    reason: str = ""
     notes: tuple[str, ...] = ()
     transcript: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()

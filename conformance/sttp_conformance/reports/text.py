@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from sttp_conformance.ledger import Ledger, Level
 from sttp_conformance.verdicts import Result, RunRecord, Verdict, counted
 
 __all__ = ["as_text", "coverage", "described"]
+
+_LONGEST: Final = 1500
+"""Characters of a message that are printed; the record has all of them."""
 
 
 def as_text(record: RunRecord) -> Iterator[str]:
@@ -68,7 +72,8 @@ def described(result: Result) -> Iterator[str]:
     """A result with everything that helps to see why."""
     yield f"{result}: {', '.join(result.requirements) or 'no requirement'}"
     yield f"  {result.title}"
-    yield from (f"  {line}" for line in f"{result.surprise or result.verdict}: {result.message}".splitlines())
+    message = result.message if len(result.message) <= _LONGEST else f"{result.message[:_LONGEST]} … (cut)"
+    yield from (f"  {line}" for line in f"{result.surprise or result.verdict}: {message}".splitlines())
     yield from (f"    {line}" for line in result.transcript)
     if result.stderr:
         yield "    its last lines on stderr:"
