@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins interop judge judge-repeat properties coverage mutants sanitize soak links firewall lint format types docs wheel clean bench wheels fuzz
+.PHONY: help demo test plugins interop judge judge-peers judge-repeat screenshots properties coverage mutants sanitize soak links firewall lint format types docs wheel clean bench wheels fuzz
 
 help:  ## show this list
 	@echo "make demo        a publisher and a subscriber on this computer, forward and reverse"
@@ -33,6 +33,7 @@ help:  ## show this list
 	@echo "make plugins     build and test the plugins that are distributions of their own, and their template"
 	@echo "make interop     the tests with the published Python implementation, which are among all tests"
 	@echo "make judge       our own implementation before the conformance suite, and mutants of it (minutes)"
+	@echo "make judge-peers  every implementation that runs here before the suite, and the pages about them (fifteen minutes)"
 	@echo "make judge-repeat  ten runs of that with all cores loaded: are the verdicts equal? (half an hour)"
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
@@ -46,6 +47,7 @@ help:  ## show this list
 	@echo "make lint        ruff: rules and format"
 	@echo "make format      let ruff put everything in order"
 	@echo "make types       mypy, strict"
+	@echo "make screenshots  the pictures of the report in the documentation (Chromium)"
 	@echo "make docs        the documentation, as HTML, in docs/_build/html"
 	@echo "make wheel       the wheel, in dist"
 	@echo "make wheels      source distribution, compiled and pure wheel, tried with every Python from 3.11 on that is here"
@@ -72,6 +74,20 @@ judge: $(DONE)/wheel-installed
 	@$(BIN)/sttp conformance run conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove conformance/adapters/sttp-kit
 	@$(BIN)/sttp conformance prove tests/conformance/features $(FEATURES)
+
+# Exit code 1 means that an implementation fails something, which is what the pages are about.
+JUDGED := $(VENV)/judged
+judge-peers: $(DONE)/extra-test $(DONE)/interop
+	@rm -rf $(JUDGED)
+	@for peer in sttp-kit sttpapi example-subscriber; do \
+	    STTP_INTEROP_PYTHON=$(abspath $(PEER))/bin/python \
+	    $(BIN)/sttp conformance run conformance/adapters/$$peer --out $(JUDGED)/$$peer || [ $$? = 1 ] || exit; \
+	done
+	@$(BIN)/python docs/conformance_page.py $(JUDGED)
+	@$(BIN)/python docs/generate.py
+
+screenshots: $(DONE)/extra-test
+	@PYTHONPATH=tests/support $(BIN)/python docs/screenshots.py
 
 judge-repeat: $(DONE)/wheel-installed
 	@$(BIN)/python conformance/repeat.py conformance/adapters/sttp-kit 10

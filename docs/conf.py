@@ -10,11 +10,12 @@ copyright = "the sttp-kit authors, MIT licence"
 version = release = installed_version("sttp-kit")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_extra"]
 
 html_theme = "furo"
 html_title = f"sttp-kit {release}"
 html_static_path = ["_static"]
+html_extra_path = ["_extra"]  # generate.py makes it
 html_show_sphinx = False
 
 myst_enable_extensions = ["deflist"]

@@ -1,7 +1,7 @@
 """Write the parts of the reference that follow from the code, or from what was measured.
 
-These are the state table and its picture, tolerances, the command line, what the kit for transports asks, and
-benchmarks with their plots.
+These are the state table and its picture, tolerances, the command line, what the kit for transports asks, benchmarks
+with their plots, and what the conformance suite found.
 
 Each page has prose above a marker line, which people write; what stands below it is written here. The pages are
 kept in the repository, and `tests/test_docs.py` fails when one is out of date. Run: `python docs/generate.py`.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import benchmark_page
+import conformance_page
 import typer.main
 from state_diagram import state_diagram
 
@@ -28,6 +29,8 @@ MARKER = "<!-- docs/generate.py writes what follows -->\n"
 _ANSWERS = (Response.SUCCEEDED, Response.FAILED)
 REFERENCE = Path(__file__).parent / "reference"
 DIAGRAM = Path(__file__).parent / "_static" / "state-table.svg"
+REPORT = Path(__file__).parent / "_extra" / "conformance-report.html"
+"""Made for the HTML of the documentation, and not kept in the repository."""
 
 
 def state_table() -> Iterator[str]:
@@ -169,6 +172,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "command-line.md": command_line,
     "benchmarks.md": benchmark_page.page,
     "plugins.md": plugins,
+    "conformance.md": conformance_page.side_by_side,
+    "conformance-sttpapi.md": lambda: conformance_page.failures("sttpapi"),
 }
 
 
@@ -189,3 +194,5 @@ if __name__ == "__main__":
     DIAGRAM.write_text(diagram(), encoding="utf-8")
     for name, picture in benchmark_page.plots().items():
         (DIAGRAM.parent / name).write_text(picture, encoding="utf-8")
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(conformance_page.report(), encoding="utf-8")

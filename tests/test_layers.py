@@ -76,6 +76,7 @@ _WITH_A_LOOP = {
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},
     "construct": {"sttp.wire", "sttp_conformance"},
+    "jinja2": {"sttp_conformance"},
     "lark": {"sttp.filter_expression"},
     # in measurement and metadata as types of their methods
     "pandas": {"sttp.tabular", "sttp.measurement", "sttp.metadata.pandas_table", "sttp.metadata.metadata"},
@@ -221,6 +222,15 @@ def test_no_import_cycles() -> None:
 
 def test_only_declared_libraries_are_imported() -> None:
     declared = {"construct", "cryptography", "lark", "numpy", "pluggy", "re2", "rich", "typer"}  # core
-    declared |= {"pandas", "polars", "pyarrow", "uvloop", "cython", "hypothesis", "pytest"}  # extras, imported late
+    declared |= {
+        "pandas",
+        "polars",
+        "pyarrow",
+        "uvloop",
+        "cython",
+        "hypothesis",
+        "jinja2",
+        "pytest",
+    }  # extras, imported late
     foreign = {name.partition(".")[0] for imports in IMPORTS.values() for name in imports} - sys.stdlib_module_names
     assert {name for name in foreign if not name.startswith("sttp")} <= declared

@@ -15,7 +15,7 @@ from sttp_conformance.checks import Check
 from sttp_conformance.control import ControlChannel
 from sttp_conformance.data_channel import DataChannel, data_channel
 from sttp_conformance.grace import Grace
-from sttp_conformance.grid import Clock, columns, rows
+from sttp_conformance.grid import Clock, columns, read_value, rows
 from sttp_conformance.implementation import Implementation
 from sttp_conformance.recording import Recording
 from sttp_conformance.scripted_peer import ScriptedPeer
@@ -178,7 +178,10 @@ class Case:
 
     async def _reported(self) -> list[list[Any]]:
         answer = await self.control.ask("report")
-        return [[signal_id, int(ticks), *others] for signal_id, ticks, *others in answer["measurements"]]
+        return [
+            [signal_id, int(ticks), read_value(value), *others]
+            for signal_id, ticks, value, *others in answer["measurements"]
+        ]
 
     async def received_nothing(self, *, what: str) -> None:
         """Check that the application receives nothing for as long as silence has to be. Needs `control:report`.

@@ -97,6 +97,7 @@ class Check:
         listen_first: where the implementation dials: whether the suite listens before it is started.
         compares: for a comparison of what other checks have recorded, what differs: `direction` or `transport`.
         secure: whether it is about TLS, and is made over nothing else.
+        since: the first edition in which it counts; empty for those that were there from the beginning.
         topics: for a comparison, what the conversations are about that it compares; without any, everything.
     """
 
@@ -117,6 +118,7 @@ class Check:
     compares: str = ""
     topics: tuple[str, ...] = ()
     secure: bool = False
+    since: str = ""
 
     def fits(self, way: Way, ways: Collection[Way]) -> bool:
         """Whether it is made in a way, of those that there are. Where none is right, it stands in all, as not made."""
@@ -137,6 +139,7 @@ def check(
     topic: str | None = None,
     listen_first: bool = True,
     secure: bool = False,
+    since: str = "",
 ) -> Callable[[Body], Body]:
     """Make a function a check; see `Check` for the arguments. The topic follows from the chapter, if none is given."""
 
@@ -160,6 +163,7 @@ def check(
                 topic=(TOPICS.get((chapter, role), "") if topic is None else topic) if len(directions) > 1 else "",
                 listen_first=listen_first,
                 secure=secure,
+                since=since,
             )
         )
         return body

@@ -65,6 +65,8 @@ def _check(check: Check) -> Iterator[str]:
 
 def _requirement(requirement: Requirement, checks: set[str]) -> Iterator[str]:
     yield f"{requirement.id} ({requirement.level}, binds {requirement.role}; {requirement.source})"
+    if requirement.since:
+        yield f"  since edition {requirement.since}, and not counted in earlier ones"
     yield from textwrap.wrap(requirement.text, 110, initial_indent="  ", subsequent_indent="  ")
     if requirement.how:
         text = f"how: {' '.join(requirement.how.split())}"

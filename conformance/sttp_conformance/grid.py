@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import struct
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -26,6 +27,7 @@ __all__ = [
     "Clock",
     "columns",
     "numbered",
+    "read_value",
     "rows",
     "wire_value",
 ]
@@ -115,3 +117,17 @@ def wire_value(value: float) -> float | str:
     if value != value:  # noqa: PLR0124 - NaN
         return "NaN"
     return value if abs(value) != float("inf") else ("Infinity" if value > 0 else "-Infinity")
+
+
+def read_value(value: Any) -> Any:
+    """A value as somebody's JSON says it, in the one form that can be compared: the binary32 that is meant.
+
+    `1` and `1.0` are the same number, and so are the shortest decimals of a binary32 and its exact ones.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        meant: float = struct.unpack(">f", struct.pack(">f", value))[0]
+    except (OverflowError, struct.error):
+        return value
+    return meant

@@ -34,7 +34,8 @@ class Judgement:
 
     def result(self, check: Check, way: Way, outcome: Outcome, *, subject: str = "") -> Result:
         """The result of making a check in one way."""
-        known, surprise = self._expected(check, subject, way, outcome)
+        counted = self._ledger.counted(check.requirements)
+        known, surprise, reason = self._expected(check, subject, way, outcome)
         told = outcome.verdict in (Verdict.FAILED, Verdict.BROKEN)
         transcript = [
             line
@@ -47,7 +48,8 @@ class Judgement:
             chapter=check.chapter,
             title=check.title,
             requirements=check.requirements,
-            level=self._ledger.level_of(check.requirements),
+            level=self._ledger.level_of(counted or check.requirements),
+            counts=self._ledger.counts(check.since) and (bool(counted) or not check.requirements),
             role=check.role.value,
             direction="both" if check.compares == "direction" else way.direction.value,
             transport=way.transport,
@@ -55,28 +57,30 @@ class Judgement:
             message=outcome.message,
             known=known,
             surprise=surprise,
+            reason=reason,
             notes=outcome.notes,
             transcript=tuple(transcript) if told else (),
             stderr=outcome.stderr if told else (),
             seconds=round(outcome.seconds, 4),
         )
 
-    def _expected(self, check: Check, subject: str, way: Way, outcome: Outcome) -> tuple[str, str]:
-        """On which list the outcome stands, and why it is not what the lists say."""
+    def _expected(self, check: Check, subject: str, way: Way, outcome: Outcome) -> tuple[str, str, str]:
+        """On which list the outcome stands, why it is not what the lists say, and the reason that the list gives."""
         entries = [each for each in self._adapter.expectations.known if self._fits(each, check, subject, way)]
         match outcome.verdict:
             case Verdict.FAILED:
                 for entry in entries:
                     if entry.known is Known.FLAKY or entry.message in outcome.message:
-                        return entry.known, ""
+                        return entry.known, "", entry.reason
                 if entries:
-                    return entries[0].known, f"it fails, but not with {entries[0].message!r}, as {entries[0]} says"
-                return "", "it fails"
+                    otherwise = f"it fails, but not with {entries[0].message!r}, as {entries[0]} says"
+                    return entries[0].known, otherwise, entries[0].reason
+                return "", "it fails", ""
             case Verdict.PASSED:
                 for entry in entries:
-                    if entry.known is not Known.FLAKY:
-                        return entry.known, f"it passes; remove {entry} from the adapter file"
-        return "", ""
+                    surprise = f"it passes; remove {entry} from the adapter file"
+                    return entry.known, "" if entry.known is Known.FLAKY else surprise, entry.reason
+        return "", "", ""
 
     @staticmethod
     def _fits(entry: Expectation, check: Check, subject: str, way: Way) -> bool:

@@ -5,16 +5,17 @@ It is data, `requirements.toml`. What a run covered is never taken from here, on
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
-__all__ = ["CHAPTERS", "Ledger", "Level", "Requirement", "load_ledger"]
+__all__ = ["CHAPTERS", "Ledger", "Level", "Requirement", "edition_key", "load_ledger"]
 
 CHAPTERS: Final = MappingProxyType(
     {
@@ -44,7 +45,8 @@ CHAPTERS: Final = MappingProxyType(
 """Chapters by the letters that stand in the ids of their requirements. A chapter is a module of `cases`."""
 
 
-_KEYS: Final = {"id", "source", "level", "role", "text", "checks", "unchecked", "how", "seen_failing"}
+_KEYS: Final = {"id", "source", "level", "role", "text", "checks", "unchecked", "how", "seen_failing", "since"}
+_EDITION: Final = re.compile(r"\d{4}\.\d{1,3}", re.ASCII)
 
 
 class Level(StrEnum):
@@ -74,6 +76,7 @@ class Requirement:
         unchecked: why no check can; empty when there are checks.
         how: how the checks show it.
         seen_failing: an implementation that the checks must catch.
+        since: the first edition that it belongs to; empty for those that were there from the beginning.
     """
 
     id: str
@@ -85,6 +88,7 @@ class Requirement:
     unchecked: str = ""
     how: str = ""
     seen_failing: str = ""
+    since: str = ""
 
     @property
     def chapter(self) -> str:
@@ -94,11 +98,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All requirements of an edition.
+    """All requirements, and the edition that a run is held against.
+
+    An edition is frozen: what is added later says `since`, and is looked at and reported in a run for an earlier
+    edition, but does not count in it.
 
     Attributes:
         edition: name of the edition, such as `2026.1`.
-        requirements: by id, in the order of the file.
+        requirements: by id, in the order of the file; those of later editions too.
     """
 
     edition: str
@@ -123,6 +130,31 @@ class Ledger:
         """The strongest level among some requirements; those that the ledger does not know do not count."""
         return Level.strongest([self.requirements[each].level for each in ids if each in self.requirements])
 
+    @property
+    def editions(self) -> list[str]:
+        """The editions that it knows of, in order: the published one, and those in which something was added."""
+        return sorted({self.edition, *(each.since for each in self if each.since)}, key=edition_key)
+
+    def at(self, edition: str) -> Ledger:
+        """The same requirements, held against another edition.
+
+        Raises:
+            ValueError: there is no such edition; the message says which there are.
+        """
+        if edition not in self.editions:
+            raise ValueError(
+                f"there is no edition {edition!r} of the requirements; there is {', '.join(self.editions)}"
+            )
+        return replace(self, edition=edition)
+
+    def counts(self, since: str) -> bool:
+        """Whether what is there since some edition counts in this one; empty is since the beginning."""
+        return not since or edition_key(since) <= edition_key(self.edition)
+
+    def counted(self, ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some requirements that count in this edition."""
+        return tuple(each for each in ids if each in self.requirements and self.counts(self.requirements[each].since))
+
     @classmethod
     def read(cls, text: str) -> Ledger:
         """Read a ledger.
@@ -137,6 +169,7 @@ class Ledger:
             if requirement.id in requirements:
                 raise ValueError(f"{requirement.id} stands twice in the ledger")
             requirements[requirement.id] = requirement
+        edition_key(document["edition"])
         return cls(document["edition"], MappingProxyType(requirements))
 
 
@@ -152,6 +185,11 @@ def _requirement(entry: dict[str, Any]) -> Requirement:
         raise ValueError(f"{name}: role is publisher, subscriber or both, not {entry.get('role')!r}")
     if bool(entry.get("checks")) == bool(entry.get("unchecked")):
         raise ValueError(f"{name}: give either checks, or in unchecked the reason why no check can look at it")
+    if since := entry.get("since", ""):
+        try:
+            edition_key(since)
+        except ValueError as error:
+            raise ValueError(f"{name}: since: {error}") from None
     return Requirement(
         id=name,
         source=entry["source"],
@@ -162,7 +200,19 @@ def _requirement(entry: dict[str, Any]) -> Requirement:
         unchecked=entry.get("unchecked", ""),
         how=entry.get("how", ""),
         seen_failing=entry.get("seen_failing", ""),
+        since=since,
     )
+
+
+def edition_key(edition: str) -> tuple[int, ...]:
+    """What editions are sorted by: `2026.10` comes after `2026.9`.
+
+    Raises:
+        ValueError: it is no name of an edition.
+    """
+    if not _EDITION.fullmatch(edition):
+        raise ValueError(f"an edition is YEAR.NUMBER, such as 2026.1, not {edition!r}")
+    return tuple(int(part) for part in edition.split("."))
 
 
 @cache

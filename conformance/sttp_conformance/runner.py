@@ -24,7 +24,7 @@ from sttp_conformance.lane import Lane, Outcome
 from sttp_conformance.ledger import load_ledger
 from sttp_conformance.selection import Selection, why_not
 from sttp_conformance.smoke import Smoke, smoke
-from sttp_conformance.verdicts import Result, RunRecord, Verdict
+from sttp_conformance.verdicts import Result, Rule, RunRecord, Verdict
 from sttp_conformance.ways import Way, end_of
 
 __all__ = ["LANES", "Made", "make_all", "prepared", "run"]
@@ -61,7 +61,8 @@ async def run(
     began, started = time.monotonic(), datetime.now(UTC)
     checks = load_checks()
     ways = selection.ways(adapter)
-    judgement = Judgement(adapter, selection, load_ledger())
+    ledger = load_ledger().at(selection.edition) if selection.edition else load_ledger()
+    judgement = Judgement(adapter, selection, ledger)
     results: list[Result] = []
     chosen = [(check, way) for check in selection.checks(checks) for way in ways if check.fits(way, ways)]
     single = [(check, way) for check, way in chosen if not check.compares]
@@ -96,9 +97,10 @@ async def run(
             )
     results += compared(comparisons, checks, ways, made, judgement)
     results.sort(key=lambda result: (result.chapter, result.check, result.subject, result.direction))
+    named = {each for result in results for each in result.requirements}
     return RunRecord(
         contract=CONTRACT,
-        edition=load_ledger().edition,
+        edition=ledger.edition,
         suite=version("sttp-kit"),
         implementation=adapter.name,
         version=adapter.version,
@@ -108,6 +110,12 @@ async def run(
         stale=judgement.stale(results, checks),
         broken=_nothing_works(found),
         results=tuple(results),
+        selected=selection.said,
+        requirements={
+            each.id: Rule(source=each.source, level=each.level, role=each.role, text=each.text)
+            for each in ledger
+            if each.id in named
+        },
     )
 
 

@@ -21,17 +21,25 @@ class Selection:
         directions: who dials; without any, both.
         transports: over what; without any, all of the adapter.
         slow: whether slow checks are made.
+        edition: of the requirements, against which the run is held; empty for the published one.
     """
 
     words: tuple[str, ...] = ()
     directions: tuple[Direction, ...] = ()
     transports: tuple[str, ...] = ()
     slow: bool = False
+    edition: str = ""
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left out but what is slow."""
         return not (self.words or self.directions or self.transports)
+
+    @property
+    def said(self) -> str:
+        """What is left out, in the words of the command line; empty for the whole suite but what is slow."""
+        options = (("-k", self.words), ("--direction", self.directions), ("--transport", self.transports))
+        return " ".join(f"{name} {value}" for name, values in options for value in values)
 
     def chooses(self, check: Check) -> bool:
         """Whether a check is asked for."""

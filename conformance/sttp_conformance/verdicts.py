@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sttp_conformance.ledger import Level
+from sttp_conformance.schema import faults, load_schema
 
-__all__ = ["Result", "RunRecord", "Verdict"]
+__all__ = ["RecordError", "Result", "Rule", "RunRecord", "Verdict", "counted", "read_record"]
+
+
+class RecordError(Exception):
+    """A file is no record of a run. The message names the file, and what is wrong with it."""
 
 
 class Verdict(StrEnum):
@@ -26,6 +33,23 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A requirement as it was when a run was made, so that the record can be read without the ledger.
+
+    Attributes:
+        source: where it comes from.
+        level: how strongly it binds.
+        role: whom it binds.
+        text: the rule.
+    """
+
+    source: str
+    level: Level
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One check in one way.
 
@@ -35,7 +59,8 @@ class Result:
         chapter: chapter of the check.
         title: the rule in a sentence.
         requirements: ids of the requirements that it looked at.
-        level: the strongest level among them.
+        level: the strongest level among those that count.
+        counts: whether any of them belongs to the edition of the run; what does not is told, and never red.
         role: the role that was judged.
         direction: who dialed.
         transport: over what; for a comparison of ways, all of them.
@@ -43,6 +68,7 @@ class Result:
         message: what was expected and what came; the reason, where nothing was checked.
         known: the list on which it stands that this was to be expected; empty when on none.
         surprise: why this is not what the lists say; empty when it is.
+        reason: why it stands on that list, as the adapter file says.
         notes: what the check found worth mentioning.
         transcript: what was said, with times and hex; kept where the verdict is not passed.
         stderr: the last lines of the implementation; kept where the verdict is not passed.
@@ -55,6 +81,7 @@ class Result:
     title: str
     requirements: tuple[str, ...]
     level: Level
+    counts: bool = True
     role: str
     direction: str
     transport: str
@@ -62,6 +89,7 @@ class Result:
     message: str = ""
     known: str = ""
     surprise: str = ""
+    reason: str = ""
     notes: tuple[str, ...] = ()
     transcript: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
@@ -75,7 +103,7 @@ class Result:
     @property
     def is_red(self) -> bool:
         """Whether it makes the run fail: a must that is not met, or a list that is not true."""
-        return bool(self.surprise) and (self.level is Level.MUST or bool(self.known))
+        return self.counts and bool(self.surprise) and (self.level is Level.MUST or bool(self.known))
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role}, {self.direction} over {self.transport})"
@@ -96,6 +124,8 @@ class RunRecord:
         round_trip: seconds that the implementation takes to answer, as measured before.
         stale: entries of the lists that applied to nothing.
         broken: why the run could not be made; empty when it could.
+        selected: which part of the suite was asked for; empty for the whole.
+        requirements: those that the results name, by id.
         results: in the order of chapters.
     """
 
@@ -110,6 +140,8 @@ class RunRecord:
     stale: tuple[str, ...]
     broken: str
     results: tuple[Result, ...]
+    selected: str = ""
+    requirements: Mapping[str, Rule] = field(default_factory=dict)
 
     def having(self, verdict: Verdict) -> list[Result]:
         """The results with a certain verdict."""
@@ -118,7 +150,7 @@ class RunRecord:
     @property
     def exit_code(self) -> int:
         """0 as expected, 1 failed, 2 broken: the adapter or the suite does not work."""
-        if self.broken or self.having(Verdict.BROKEN):
+        if self.broken or any(result.counts for result in self.having(Verdict.BROKEN)):
             return 2
         return int(bool(self.stale) or any(result.is_red for result in self.results))
 
@@ -135,9 +167,54 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON has it; `results.schema.json` describes it."""
-        document = asdict(self)
+        document = asdict(replace(self, requirements=dict(self.requirements)))
         document["results"] = [_plain(asdict(result)) for result in self.results]
         return {**_plain(document), "exit_code": self.exit_code, "covered": self.covered}
+
+    @classmethod
+    def from_json(cls, document: Any) -> RunRecord:
+        """The record that `to_json` has made JSON of.
+
+        Raises:
+            ValueError: it is none; the message names the place and what belongs there.
+        """
+        for fault in faults(document, load_schema("results.schema.json")):
+            raise ValueError(fault)
+        known = {key: value for key, value in document.items() if key not in ("exit_code", "covered")}
+        return cls(
+            **{
+                **_frozen(known),
+                "results": tuple(
+                    Result(
+                        **{**_frozen(each), "level": Level(each["level"]), "verdict": Verdict(each["verdict"])},
+                    )
+                    for each in document["results"]
+                ),
+                "requirements": {
+                    name: Rule(**{**rule, "level": Level(rule["level"])})
+                    for name, rule in document["requirements"].items()
+                },
+            }
+        )
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read `results.json`, or the one in a folder.
+
+    Raises:
+        RecordError: it cannot be read, or is no record of a run.
+    """
+    file = path / "results.json" if path.is_dir() else path
+    try:
+        return RunRecord.from_json(json.loads(file.read_text("utf-8")))
+    except OSError as error:
+        raise RecordError(f"{file}: it cannot be read: {error.strerror}") from None
+    except ValueError as error:  # broken JSON and UTF-8 are among them
+        raise RecordError(f"{file}: it is no record of a run: {error}") from None
+
+
+def _frozen(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from sttp.errors import UsageError
 if TYPE_CHECKING:
     from sttp_conformance.adapter import Adapter
     from sttp_conformance.selection import Selection
-    from sttp_conformance.verdicts import Result
+    from sttp_conformance.verdicts import Result, RunRecord
 
-__all__ = ["app", "explain", "list_checks", "prove", "run", "smoke"]
+__all__ = ["app", "diff", "explain", "list_checks", "prove", "report", "run", "smoke"]
 
 _BROKEN: Final = 2
+_NO_PAGES: Final = "it takes jinja2, which pip install 'sttp-kit[conformance]' brings"
 
 app = typer.Typer()
 
@@ -63,7 +64,19 @@ def run(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write results.json, junit.xml and summary.txt into this folder."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write results.json, report.html, summary.txt, junit.xml and badge.svg into this folder.",
+        ),
+    ] = None,
+    edition: Annotated[
+        str | None,
+        typer.Option(
+            "--edition",
+            metavar="EDITION",
+            help="Hold it against this edition of the requirements. What was added later is told, and does not count.",
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", metavar="N", min=1, help="Checks that are made at once.")
@@ -75,12 +88,12 @@ def run(
     the adapter or the suite does not work, so that nothing is said about the implementation.
     """
     from sttp_conformance.ledger import load_ledger  # noqa: PLC0415 - see above
-    from sttp_conformance.reports import as_text, coverage, write_reports  # noqa: PLC0415
+    from sttp_conformance.reports import as_text, can_write_pages, coverage, write_reports  # noqa: PLC0415
     from sttp_conformance.runner import LANES  # noqa: PLC0415
     from sttp_conformance.runner import run as judge  # noqa: PLC0415
 
     found = _adapter(adapter)
-    selection = _selection(words, directions, transports, found, slow=slow)
+    selection = _selection(words, directions, transports, found, slow=slow, edition=edition or "")
     record = asyncio.run(judge(found, selection, lanes=jobs or LANES, told=_progress))
     for line in as_text(record):
         print(printable(line))
@@ -90,6 +103,8 @@ def run(
     if out is not None:
         for file in write_reports(record, out):
             announce(f"wrote {file}")
+        if not can_write_pages():
+            announce(f"report.html is not written: {_NO_PAGES}")
     raise typer.Exit(record.exit_code)
 
 
@@ -113,6 +128,69 @@ def smoke(adapter: AdapterArgument, directions: Directions = None, transports: T
     if any(line.adapter_is_broken for line in tried.lines):
         raise typer.Exit(_BROKEN)
     raise typer.Exit(int(not all(line.works for line in tried.lines)))
+
+
+ResultArgument = typer.Argument(metavar="RESULT", help="A results.json, or the folder that it is in.")
+
+
+@app.command("report", short_help="Make a report of runs.")
+def report(
+    results: Annotated[list[Path], ResultArgument],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write to; may be given several times. The end of the name says what: .html, .txt, or, of "
+            "one run, .xml for JUnit XML and .svg for a badge. Without it, text is printed.",
+        ),
+    ] = None,
+) -> None:
+    """Make a report of one run, or of several side by side, from what `sttp conformance run --out` has written.
+
+    The page of HTML is one file that needs nothing else. The exit code does not depend on what the runs found.
+    """
+    from sttp_conformance.reports import FORMS, as_text, can_write_pages  # noqa: PLC0415 - see above
+
+    files = out or []
+    for file in files:
+        if file.suffix not in FORMS:
+            raise UsageError(f"--out {file}: the name of the file ends in {', '.join(FORMS)}")
+        if file.suffix in (".svg", ".xml") and len(results) > 1:
+            raise UsageError(f"--out {file}: this is made of one run, not of {len(results)}")
+        if file.suffix == ".html" and not can_write_pages():
+            raise UsageError(f"--out {file}: {_NO_PAGES}")
+    records = [_record(path) for path in results]
+    for file in files:
+        text = FORMS[file.suffix](records)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"--out {file}: it cannot be written: {error.strerror}") from None
+        announce(f"wrote {file}")
+    if not files:
+        for record in records:
+            for line in as_text(record):
+                print(printable(line))
+
+
+@app.command("diff", short_help="Say what is different between two runs.")
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The results.json of the run before, or its folder.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The results.json of the run after, or its folder.")],
+) -> None:
+    """Say what is different between two runs: which verdicts changed, which checks appeared, and which vanished.
+
+    The exit code is 0 when everything that passed still does, 1 when something that passed no longer does or is not
+    there any more, and 2 when there is nothing to compare. What is known to be flaky is told and does not matter.
+    """
+    from sttp_conformance.difference import Difference  # noqa: PLC0415 - see above
+
+    difference = Difference(_record(old), _record(new))
+    for line in difference.lines():
+        print(printable(line))
+    raise typer.Exit(difference.exit_code)
 
 
 @app.command("list", short_help="List the checks.")
@@ -169,6 +247,15 @@ def prove(
     raise typer.Exit(int(bool(wrong)))
 
 
+def _record(path: Path) -> RunRecord:
+    from sttp_conformance.verdicts import RecordError, read_record  # noqa: PLC0415 - see above
+
+    try:
+        return read_record(path)
+    except RecordError as error:
+        raise UsageError(str(error)) from None
+
+
 def _adapter(path: Path) -> Adapter:
     from sttp_conformance.adapter import AdapterError, read_adapter  # noqa: PLC0415 - see above
 
@@ -179,8 +266,15 @@ def _adapter(path: Path) -> Adapter:
 
 
 def _selection(
-    words: list[str] | None, directions: list[str] | None, transports: list[str] | None, adapter: Adapter, *, slow: bool
+    words: list[str] | None,
+    directions: list[str] | None,
+    transports: list[str] | None,
+    adapter: Adapter,
+    *,
+    slow: bool,
+    edition: str = "",
 ) -> Selection:
+    from sttp_conformance.ledger import load_ledger  # noqa: PLC0415 - see above
     from sttp_conformance.selection import Selection  # noqa: PLC0415 - see above
     from sttp_conformance.ways import Direction  # noqa: PLC0415
 
@@ -190,11 +284,14 @@ def _selection(
     for each in transports or ():
         if each not in adapter.transports:
             raise UsageError(f"--transport: the adapter has {', '.join(adapter.transports)}, not {each!r}")
+    if edition and edition not in load_ledger().editions:
+        raise UsageError(f"--edition: there is {', '.join(load_ledger().editions)}, not {edition!r}")
     return Selection(
         words=tuple(words or ()),
         directions=tuple(Direction(each) for each in directions or ()),
         transports=tuple(transports or ()),
         slow=slow,
+        edition=edition,
     )
 
 

@@ -73,3 +73,26 @@ def test_what_is_wrong_is_said_with_what_to_write(tmp_path: Path, text: str, rea
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match=r"nowhere.toml: it cannot be read: No such file"):
         read_adapter(tmp_path / "nowhere.toml")
+
+
+SKELETONS = Path(__file__).resolve().parent.parent.parent / "conformance" / "adapters" / "skeletons"
+
+
+@pytest.mark.parametrize("name", ["cppapi", "goapi", "gsfapi"])
+def test_a_skeleton_is_an_adapter_and_says_that_it_was_not_run(name: str) -> None:
+    adapter = read_adapter(SKELETONS / name)
+    assert adapter.name == name
+    for file in (SKELETONS / name).iterdir():
+        if file.suffix in (".cpp", ".cs", ".go", ".toml"):
+            assert "skeleton" in " ".join(file.read_text("utf-8").lower().split()[:60]), file
+    assert f"[{name}]({name})" in (SKELETONS / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("cppapi", "endpoint.cpp"), ("goapi", "subscriber.go"), ("gsfapi", "Subscriber.cs")]
+)
+def test_a_skeleton_answers_what_it_says_that_it_answers(name: str, source: str) -> None:
+    program = (SKELETONS / name / source).read_text("utf-8")
+    adapter = read_adapter(SKELETONS / name)
+    for request in {each for requests in adapter.control.values() for each in requests}:
+        assert f'"{request}"' in program

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sttp.wire.responses import DataPacket
 from sttp_conformance import golden
 from sttp_conformance.cache_images import Reference, gzipped, references_of, walk, write_image
 from sttp_conformance.compact_records import Record, compact_packet, walk_records
-from sttp_conformance.grid import METADATA, SIGNALS
+from sttp_conformance.grid import METADATA, SIGNALS, read_value
 from sttp_conformance.metadata_reading import cells_amiss, parse, shape_amiss
 from sttp_conformance.metadata_samples import MUST_BE_READ, as_dotnet_writes_it, in_any_order
 from sttp_conformance.violation import Violation
@@ -91,3 +93,18 @@ def test_documents_that_are_amiss_are_noticed(old: bytes, new: bytes, fault: str
         return
     found = parse(text)
     assert fault in "\n".join([*shape_amiss(found), *cells_amiss(found)])
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("1", 1.0),
+        ("0.33333334", 0.3333333432674408),
+        ("-0.0", -0.0),
+        ('"NaN"', "NaN"),
+        ("1e300", 1e300),
+        ("true", True),
+    ],
+)
+def test_a_reported_value_is_the_binary32_that_is_meant(said: str, meant: object) -> None:
+    assert repr(read_value(json.loads(said))) == repr(meant)

@@ -1,0 +1,3 @@
+module sttp-kit/skeleton/goapi
+
+go 1.20
