@@ -305,10 +305,10 @@ class Feed:
 
     async def _select(self, filter_expression: str) -> tuple[SignalTable, tuple[UUID, ...]]:
         while True:
-            catalogue, rights = self._catalogue(), self._rights()
+            rights = self._rights()
             # a few words can take seconds, in which the others must be served
-            selected = await asyncio.to_thread(catalogue.select_permitted, filter_expression, rights)
-            if catalogue is self._catalogue() and rights == self._rights():  # and has not changed meanwhile
+            selected = await asyncio.to_thread(self._catalogue().select_permitted, filter_expression, rights)
+            if rights == self._rights():  # a catalogue that has changed meanwhile is followed afterwards
                 return selected
 
     async def _seen(self) -> Catalogue:

@@ -119,6 +119,7 @@ class Publisher:
         self._config = config
         self._tasks = asyncio.TaskGroup()
         self._preparing: asyncio.Task[None] | None = None
+        self._unprepared = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._links: list[Links] = []
         self._feeds: set[Feed] = set()
@@ -157,7 +158,8 @@ class Publisher:
         await self._tasks.__aenter__()
         for links in self._links:
             self._tasks.create_task(self._serve(links))
-        self._prepare()
+        self._unprepared.set()
+        self._preparing = self._tasks.create_task(self._prepare())
         if self._security is not None:
             self._following = self._tasks.create_task(self._follow_rights(self._security))
         return self
@@ -266,7 +268,7 @@ class Publisher:
         """
         self._check()
         self._catalogue = Catalogue(metadata)
-        self._prepare()
+        self._unprepared.set()
         for feed in tuple(self._feeds):
             feed.follow()
 
@@ -335,10 +337,12 @@ class Publisher:
         for feed in tuple(self._feeds):
             await feed.drained()
 
-    def _prepare(self) -> None:
-        if self._preparing is not None:
-            self._preparing.cancel()
-        self._preparing = self._tasks.create_task(self._catalogue.prepare())
+    async def _prepare(self) -> None:
+        # one after another, and only the newest: metadata that change all the time must not take all the threads
+        while True:
+            await self._unprepared.wait()
+            self._unprepared.clear()
+            await self._catalogue.prepare()
 
     # --- connections
 

@@ -25,6 +25,7 @@ from sttp import (
     Subscriber,
     UsageError,
 )
+from sttp.catalogue import Catalogue
 from sttp.session.events import (
     BufferBlockConfirmed,
     BufferBlockReceived,
@@ -170,6 +171,28 @@ async def test_after_a_refused_change_a_new_connection_asks_for_what_was() -> No
             connections = subscriber.statistics.connections
             await seen.until(lambda batch: subscriber.statistics.connections > connections)
             await seen.until_only("SIM:0")
+
+
+async def test_metadata_that_change_all_the_time_do_not_keep_a_subscription_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    select, loop = Catalogue.select_permitted, asyncio.get_running_loop()
+    variants = itertools.cycle([some_of(10, 0, 1), some_of(10, 0, 2)])
+
+    def selected_too_late(catalogue: Catalogue, *arguments: str | None) -> object:
+        if not publisher.statistics.subscriptions:
+            loop.call_soon_threadsafe(publisher.change_metadata, next(variants))
+        return select(catalogue, *arguments)
+
+    async with joined("forward", some_of(10, 0, 1), publisher=WAITING, subscriber={"filter": None}) as ends:
+        publisher, subscriber = ends
+        monkeypatch.setattr(Catalogue, "select_permitted", selected_too_late)
+        await subscriber.subscribe("SIM:0; SIM:9")
+        await publisher.wait_for_subscription()
+        publisher.change_metadata(some_of(10, 0, 9))
+        seen = Seen(subscriber)
+        async with streaming(publisher):
+            await seen.until_only("SIM:0", "SIM:9")
 
 
 @both_directions
