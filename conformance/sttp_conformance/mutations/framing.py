@@ -222,6 +222,12 @@ MUTANTS = (
         hears=replaced(None, lambda frame: CLOSE if len(frame) > 2**16 else frame),
     ),
     Mutant(
+        "subscriber_takes_no_response_over_8_mib",
+        SUBSCRIBER,
+        caught_by=("takes_metadata_of_sixteen_mebibytes",),
+        hears=replaced(None, lambda frame: CLOSE if len(frame) > 2**23 else frame),
+    ),
+    Mutant(
         "publisher_does_not_cut_what_is_published_at_once",
         PUBLISHER,
         caught_by=("keeps_data_packets_below_32_kib",),
