@@ -292,7 +292,10 @@ def _typed() -> tuple[Question, ...]:
     found = []
     for name in ("filter.json", "filter-divergent.json"):
         for vector in _read(name):
-            expression, expected = vector["expression"], vector.get("expected") or vector.get(vector.get("recommended"))
+            expression, expected = (
+                vector["expression"],
+                vector.get("expected") or vector.get(str(vector.get("recommended"))),
+            )
             if "TypeTest" not in (vector["table"], *re.findall(r"FILTER (\w+)", expression)) or expected is None:
                 continue
             if vector["kind"] == "value":

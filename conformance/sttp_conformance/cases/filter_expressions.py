@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TypeAlias
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from sttp.codes import Command, ModeFlags
 from sttp.errors import ProtocolError
 from sttp.wire import commands, responses
+from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
@@ -30,6 +31,7 @@ from sttp_conformance.scripted_subscriber import TSSC, ScriptedSubscriber
 from sttp_conformance.sessions import goes_on, offered
 from sttp_conformance.violation import NotSupported, Violation
 
+_REFRESH = Command.METADATA_REFRESH
 _TOLD = 110
 """Signs of an expression, and of what came of it, that stand in a message."""
 
@@ -38,8 +40,8 @@ _MODES = replace(TSSC, flags=TSSC.flags | ModeFlags.RECEIVE_INTERNAL_METADATA | 
 
 _DEFINED = ("control:redefine-metadata", "metadata")
 
-Got: TypeAlias = tuple[int, ...] | str
-"""The rows that were selected, or in words what came instead."""
+Got: TypeAlias = tuple[int, ...] | str | None
+"""The rows that were selected, or in words what came instead; None where nothing came, or the connection was lost."""
 
 
 # --- asking a publisher
@@ -69,10 +71,11 @@ async def _selected(peer: ScriptedSubscriber, expression: str) -> Got:
                 got = ()
             case responses.UpdateSignalIndexCache():
                 try:
-                    cache = peer.packets.response(answer)
+                    peer.packets.response(answer)
+                    signals = read_signal_index_cache(answer.image, peer.modes).signals
                 except ProtocolError as error:
                     raise Violation(f"a signal index cache that cannot be read came: {error}") from None
-                present = [cache.signals[index].signal_id for index in cache.signals.present.nonzero()[0].tolist()]
+                present = [signals[index].signal_id for index in signals.present.nonzero()[0].tolist()]
                 known = [SIGNAL_IDS.index(each) for each in present if each in SIGNAL_IDS]
                 got = tuple(known) if len(known) == len(present) else "signals that its metadata does not have"
                 await peer.say(commands.ConfirmUpdateSignalIndexCache())
@@ -87,14 +90,19 @@ async def _selected(peer: ScriptedSubscriber, expression: str) -> Got:
 
 def _same(got: Got, question: Question) -> bool:
     """Whether the same rows were selected, in whatever order: signal indexes have none."""
-    return not isinstance(got, str) and any(sorted(got) == sorted(each) for each in question.results)
+    return isinstance(got, tuple) and any(sorted(got) == sorted(each) for each in question.results)
 
 
 def _told(question: Question, got: Got) -> str:
     """One line about a question that was not answered as it should be."""
 
     def rows(found: Got) -> str:
-        return found if isinstance(found, str) else f"rows {', '.join(map(str, found))}" if found else "nothing"
+        match found:
+            case None:
+                return "no answer"
+            case str():
+                return found
+        return f"rows {', '.join(map(str, found))}" if found else "nothing"
 
     wanted = " or ".join(rows(each) for each in question.results)
     return f"{str(question)[:_TOLD]}: expected {wanted}, not {rows(got)[:_TOLD]}"
@@ -116,16 +124,14 @@ async def _selects(case: Case, kind: str, questions: Iterable[Question]) -> None
         async with _defined(case) if not count else case.subscriber() as peer:
             if count:
                 await peer.begin(_MODES)
-            while left and not peer.ended:
-                question, count = left.pop(), count + 1
-                try:
+            while left:
+                question, count, got = left.pop(), count + 1, None
+                with suppress(Violation):
                     got = await _selected(peer, question.expression)
-                except Violation as error:
-                    got = str(error)
-                    await peer.close()
-                    peer.ended = peer.ended or "given up"
                 if not _same(got, question):
                     wrong.append(_told(question, got))
+                if got is None:
+                    break
     _require_all(case, kind, wrong, count)
 
 
@@ -219,7 +225,7 @@ async def _narrows(
             await peer.say(commands.MetadataRefresh(filter_expression=question.expression))
             answer = await peer.expect(
                 (responses.Metadata, responses.Failed),
-                lambda each: isinstance(each, responses.Metadata) or each.command == Command.METADATA_REFRESH,
+                lambda each: isinstance(each, responses.Metadata) or getattr(each, "command", None) == _REFRESH,
                 what=f"an answer to MetadataRefresh with {question.expression}",
                 anything_before=True,
             )
@@ -267,7 +273,7 @@ _ORDERED = tuple(
 @check(PUBLISHER, needs=_DEFINED, fresh=True, topic="gives_metadata")
 async def filters_columns_of_every_type(case: Case) -> None:
     """Columns of every type, and nulls in them, are compared and sorted as two independent engines do."""
-    await _narrows(case, "filters of typed columns", TYPED, _typed)
+    await _narrows(case, "filters of typed columns", TYPED, _typed, ordered=True)
 
 
 # --- subscribers

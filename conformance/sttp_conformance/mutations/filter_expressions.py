@@ -55,8 +55,8 @@ def _brackets(text: str) -> str:
 
 
 def _lenient(text: str) -> str:
-    """A text that ends too soon, or goes on too long, is read as far as that goes."""
-    return f"{text}'FREQ'" if text.endswith("= ") else text
+    """A text that ends too soon is completed."""
+    return f"{text}'FREQ'" if text.rstrip().endswith("=") else text
 
 
 def _ends_at(part: bytes) -> Rewrite:
@@ -153,7 +153,7 @@ MUTANTS = (
         hears=_means(lambda text: re.sub(r"\b(?!IN\b|AND\b|OR\b|NOT\b|WHERE\b|LIKE\b)[A-Z]\w+\(", "NoSuch(", text)),
     ),
     Mutant(
-        "publisher_reads_as_much_of_a_filter_as_it_can",
+        "publisher_completes_a_filter_that_ends_too_soon",
         PUBLISHER,
         caught_by=("selects_nothing_by_a_wrong_expression",),
         hears=_means(_lenient),

@@ -9,11 +9,9 @@ from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.mutants import (
     CLOSE,
     Conversation,
-    Delay,
     Item,
     Mutant,
     Raw,
-    added_after,
     added_before,
     replaced,
 )
@@ -232,23 +230,5 @@ MUTANTS = (
         PUBLISHER,
         caught_by=("keeps_data_packets_below_32_kib",),
         says=_gathered,
-    ),
-    Mutant(
-        "noops_come_all_the_time",
-        PUBLISHER,
-        says=added_after(None, _NOOP, _NOOP),
-        harmless=True,
-    ),
-    Mutant(
-        "everything_comes_a_little_later",
-        PUBLISHER,
-        says=added_before(None, Delay(0.002)),
-        harmless=True,
-    ),
-    Mutant(
-        "commands_come_a_little_later",
-        SUBSCRIBER,
-        says=added_before(None, Delay(0.002)),
-        harmless=True,
     ),
 )

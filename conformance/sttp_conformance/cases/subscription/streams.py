@@ -10,6 +10,7 @@ from sttp.wire import commands, responses
 from sttp.wire.responses import DataPacket
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, check
+from sttp_conformance.measurements import Measurements
 from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC, ScriptedSubscriber
 from sttp_conformance.sessions import catalogue, goes_on, offered, said, streaming
 from sttp_conformance.ways import Direction
@@ -98,7 +99,8 @@ async def throttling_limits_the_rate(case: Case) -> None:
             await case.publish(sent[-1], signals)
             await asyncio.sleep(1 / 50)
         most = 2 * (2 + (time.monotonic() - began) / _INTERVAL)
-        last, arrived = int(sent[-1].ticks[0]), []
+        last = int(sent[-1].ticks[0])
+        arrived: list[Measurements] = []
         while last not in (times := [time for each in arrived for time in each.rows["ticks"].tolist()]):
             case.require(len(times) <= most, f"at most {most:.0f} measurements of {2 * len(sent)}", len(times))
             arrived.append(await peer.measurements(1, within=_INTERVAL + case.grace.reply))
