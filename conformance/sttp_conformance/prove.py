@@ -24,7 +24,7 @@ from sttp_conformance.selection import Selection, why_not
 from sttp_conformance.verdicts import Verdict
 from sttp_conformance.ways import Direction, Way
 
-__all__ = ["LANES", "prove"]
+__all__ = ["LANES", "groups", "prove"]
 
 LANES: Final = 2 * max(1, min(4, os.cpu_count() or 1))
 """Mutants that are judged at once: checks wait more than they work."""
@@ -69,7 +69,7 @@ async def prove(
     given = [*mutants]
     found: dict[str, Judged] = {}
     # those that meet every check take longest, so they come first
-    waiting = [*([each] for each in given if not each.harmless), *_groups(given, 1 if slow else _TOGETHER)]
+    waiting = [*([each] for each in given if not each.harmless), *groups(given, 1 if slow else _TOGETHER)]
 
     async def work(run: Path) -> None:
         async with Lane(adapter, _GRACE, run, proving=True) as lane:
@@ -92,7 +92,7 @@ async def prove(
     return [found[mutant.name] for mutant in given]
 
 
-def _groups(mutants: Iterable[Mutant], most: int) -> Iterator[list[Mutant]]:
+def groups(mutants: Iterable[Mutant], most: int) -> Iterator[list[Mutant]]:
     """Harmless mutants that can be one."""
     alike: defaultdict[tuple[Role, Direction | None], list[Mutant]] = defaultdict(list)
     for each in mutants:
