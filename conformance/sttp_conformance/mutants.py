@@ -115,6 +115,7 @@ class Mutant:
         caught_by: names of the checks that must catch it; of a comparison with its subject: `comparison[check]`.
         says: what becomes of the frames that the implementation says.
         hears: what becomes of the frames that it hears.
+        overhears: is shown each frame that it hears, which stays as it is and comes as it came.
         wants_whole_frames: it closes the connection when a frame does not come in one piece. Where `hears` is given,
             pieces wait for the rest, however long the frame is said to be.
         gathers: seconds for which what it says is kept back, so that many frames come in one segment.
@@ -136,6 +137,7 @@ class Mutant:
     caught_by: tuple[str, ...] = ()
     says: Rewrite | None = None
     hears: Rewrite | None = None
+    overhears: Callable[[bytes, Conversation], None] | None = None
     wants_whole_frames: bool = False
     gathers: float = 0.0
     keeps_half: bool = False
@@ -178,30 +180,35 @@ class Mutant:
 
 
 def together(mutants: Sequence[Mutant]) -> Mutant:
-    """A mutant that does what several do, one after another. They are of one role, and wrong in the same ways.
+    """A harmless mutant that does what several do, one after another. They differ in one role, and in the same ways.
 
     Raises:
         ValueError: what they do cannot be done together.
     """
     first = mutants[0]
     plain = (
-        (each.role, each.only, each.transport, each.harmless, each.asked, each.settings, each.tls, each.caught_by)
+        (each.role, each.only, each.transport, each.harmless, each.hears, each.asked, each.settings, each.tls)
         for each in mutants
     )
-    if any(each != (first.role, first.only, None, first.harmless, None, {}, None, ()) for each in plain):
+    if any(each != (first.role, first.only, None, True, None, None, {}, None) for each in plain):
         raise ValueError(f"{', '.join(each.name for each in mutants)} cannot be one mutant")
     answers = [each.answers for each in mutants if each.answers is not None]
+    overhears = {each.overhears for each in mutants if each.overhears is not None}
 
     def answered(request: str, answer: dict[str, Any]) -> dict[str, Any]:
         for each in answers:
             answer = each(request, answer)
         return answer
 
+    def overheard(frame: bytes, conversation: Conversation) -> None:
+        for each in overhears:
+            each(frame, conversation)
+
     return replace(
         first,
         name=" and ".join(each.name for each in mutants),
         says=all_of(*(each.says for each in mutants if each.says is not None)),
-        hears=all_of(*(each.hears for each in mutants if each.hears is not None)),
+        overhears=overheard if overhears else None,
         answers=answered if answers else None,
         gathers=sum(each.gathers for each in mutants),
     )
@@ -373,6 +380,10 @@ class Middle:
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """What the implementation is to hear, rewritten."""
+        if self._mutant.overhears is not None:
+            self._to += b"".join(buffers)
+            while (frame := self._next_to_hear()) is not None:
+                self._mutant.overhears(frame, self._conversation)
         if self._mutant.hears is None and not self._mutant.wants_whole_frames:
             await self._inner.send(buffers)
             return

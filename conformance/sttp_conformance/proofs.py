@@ -36,6 +36,12 @@ class Proof:
         """Whether it is as it must be."""
         return self.caught is self.expected
 
+    @property
+    def subject(self) -> str:
+        """The check whose conversation it is about: of a comparison, what is compared."""
+        check, _, subject = self.check.partition("[")
+        return subject.removesuffix("]") or check
+
     def __str__(self) -> str:
         what = "caught by" if self.caught else "NOT caught by" if self.expected else "passed by"
         way = f" ({self.way})" if self.way else ""
@@ -74,6 +80,12 @@ class Judged:
         """
         proofs = tuple(replace(proof, mutant=mutant.name) for proof in self.proofs)
         return replace(self, mutant=mutant, proofs=proofs, beside=tuple(beside))
+
+    def with_others(self, other: Judged) -> Judged:
+        """What came of it, where some checks were made again: those that the other has proofs of."""
+        again = {proof.subject for proof in other.proofs}
+        kept = [proof for proof in self.proofs if proof.subject not in again]
+        return replace(self, proofs=(*kept, *other.proofs), seconds=self.seconds + other.seconds)
 
     def lines(self) -> Iterator[str]:
         """Who was caught by what; and each check that should have done otherwise, with what it said."""

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +53,7 @@ async def prove(
 
     A harmless mutant meets every check of its role. Without `slow` several of them are one mutant that does what each
     does, it meets half of the checks forward and half in reverse, and of each topic one check in both, to be compared.
-    What one check does not let pass is judged again by itself.
+    One that differs in one direction only meets just those. What some check does not let pass is judged by itself.
 
     Args:
         adapter: an implementation that passes.
@@ -75,13 +75,14 @@ async def prove(
         async with Lane(adapter, _GRACE, run, proving=True) as lane:
             while waiting:
                 group = waiting.pop()
-                judging = _Judging(adapter, group[0] if len(group) == 1 else together(group), checks, slow=slow)
-                judged = await judging.judged(lane, run)
-                if not judged.holds and len(group) > 1:
-                    waiting.extend([each] for each in group)
-                    continue
+                one = group[0] if len(group) == 1 else together(group)
+                judged = await _Judging(adapter, one, checks, slow=slow).judged(lane, run)
+                doubted = {proof.subject for proof in judged.proofs if not proof.holds}
                 for each in group:
                     found[each.name] = judged.of(each, [other.name for other in group if other is not each])
+                    if doubted and len(group) > 1:
+                        alone = await _Judging(adapter, each, checks, slow=slow, only=doubted).judged(lane, run)
+                        found[each.name] = found[each.name].with_others(alone)
                     told(found[each.name])
 
     with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
@@ -105,7 +106,15 @@ def groups(mutants: Iterable[Mutant], most: int) -> Iterator[list[Mutant]]:
 class _Judging:
     """The checks that one mutant has to meet, and what they make of it."""
 
-    def __init__(self, adapter: Adapter, mutant: Mutant, checks: Mapping[str, Check], *, slow: bool) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        mutant: Mutant,
+        checks: Mapping[str, Check],
+        *,
+        slow: bool,
+        only: Collection[str] | None = None,
+    ) -> None:
         self._adapter = adapter
         self._mutant = mutant
         self._checks = checks
@@ -113,6 +122,7 @@ class _Judging:
         self._reasons: dict[str, None] = {}  # why checks are not made, each once
         self._compared: set[str] = set()
         names = self._all_of_its_role() if mutant.harmless else mutant.caught_by
+        self._only = only
         self._names = [name for name in names if slow or not self._is_slow(name)]
 
     async def judged(self, lane: Lane, run: Path) -> Judged:
@@ -129,7 +139,7 @@ class _Judging:
         await lane.become(self._mutant, _PATIENCE if self._mutant.harmless else _GRACE)
         made = await make_all(due, [lane], lambda check, way, outcome: None)
         proofs = self._proofs(made)
-        if wrong := {proof.check.partition("[")[2].rstrip("]") or proof.check for proof in proofs if not proof.holds}:
+        if wrong := {proof.subject for proof in proofs if not proof.holds}:
             async with Lane(self._adapter, _PATIENCE, run, proving=True) as fresh:
                 await fresh.become(self._mutant, _PATIENCE)
                 again = [(check, way) for check, way in due if check.name in wrong]
@@ -160,15 +170,19 @@ class _Judging:
                 selection = every
             ways = [way for way in selection.ways(self._adapter) if way.direction in made.directions]
             if self._mutant.harmless:
-                if not self._slow and made.topic in topics and len(ways) > 1:
-                    ways = ways[number % 2 :: 2]
-                elif made.topic:
+                if made.topic and (self._slow or made.topic not in topics):
                     topics.add(made.topic)
                     self._compared.add(made.name)
+                elif not self._slow and self._mutant.only is not None:
+                    continue  # it is there to be compared
+                elif not self._slow and len(ways) > 1:
+                    ways = ways[number % 2 :: 2]
             elif not subject:
                 ways = [way for way in ways if self._mutant.is_wrong(way)]
             for way in ways:
                 _, reason = why_not(made, way, self._adapter, selection)
+                if self._only is not None and made.name not in self._only:
+                    continue
                 if reason:
                     self._reasons[reason] = None
                 else:

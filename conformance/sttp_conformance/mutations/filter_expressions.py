@@ -171,6 +171,12 @@ MUTANTS = (
         hears=_ends_at(b"5 / 0"),
     ),
     Mutant(
+        "publisher_hangs_at_a_costly_pattern",
+        PUBLISHER,
+        caught_by=("survives_a_costly_pattern",),
+        hears=_ends_at(b"^(a+)+$"),
+    ),
+    Mutant(
         "publisher_ends_every_connection_after_a_long_filter",
         PUBLISHER,
         caught_by=("survives_expressions_that_ask_too_much",),

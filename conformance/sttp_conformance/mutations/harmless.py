@@ -87,7 +87,7 @@ def _commented(text: bytes) -> bytes:
 # --- caches and data
 
 
-def _remembers(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+def _remembers(frame: bytes, conversation: Conversation) -> None:
     """What a subscriber has asked for."""
     try:
         match read_command(frame, OperationalModes()):
@@ -98,7 +98,6 @@ def _remembers(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
                 conversation.memory["asked"] = SubscriptionOptions.from_connection_string(text)
     except (ProtocolError, ValueError, IndexError):
         pass  # the implementation will say so
-    return (frame,)
 
 
 def _backwards(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -211,9 +210,9 @@ MUTANTS = (
     _publisher("gives_tables_and_columns_in_another_order", _rewritten(_in_another_order)),
     _publisher("comments_its_metadata", _rewritten(_commented)),
     _publisher("compresses_metadata_hardly", _rewritten(lambda text: text, level=1, name=b"metadata.xml")),
-    _publisher("lists_signals_backwards", _backwards, hears=_remembers),
+    _publisher("lists_signals_backwards", _backwards, overhears=_remembers),
     _publisher("compresses_caches_otherwise", _packed),
-    _publisher("sends_compact_measurements_one_by_one", _one_by_one, hears=_remembers),
+    _publisher("sends_compact_measurements_one_by_one", _one_by_one, overhears=_remembers),
     _publisher("repeats_its_base_times", replaced(Response.UPDATE_BASE_TIMES, lambda frame: (frame, frame))),
     _publisher("succeeds_in_more_words", edited(_SUCCEEDED, lambda text: text + text, answering=_SUBSCRIBE)),
     _publisher("fails_in_more_words", edited(Response.FAILED, lambda text: text + text)),
