@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -237,7 +236,6 @@ def prove(
     from sttp_conformance.prove import prove as judge  # noqa: PLC0415
 
     mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
-    began = time.monotonic()
 
     def tell(judged: Judged) -> None:
         for line in judged.lines():
@@ -247,7 +245,6 @@ def prove(
     print()
     for line in summary(judged):
         print(line)
-    print(f"in {time.monotonic() - began:.0f} s")
     raise typer.Exit(int(not all(each.holds for each in judged)))
 
 

@@ -83,6 +83,13 @@ def test_what_came_of_mutants_is_told() -> None:
     assert [*judged(wrong).lines()] == [f"not judged  {wrong.name} (publisher): only slow checks can catch it (--slow)"]
 
 
+def test_who_is_doubted_together_with_others_is_let_pass_if_he_is_alone() -> None:
+    together_with_another = judged(HARMLESS[0], True).of(HARMLESS[1], ["another"])
+    assert not together_with_another.holds
+    assert together_with_another.with_others(judged(HARMLESS[1], False)).holds
+    assert [each.mutant for each in together_with_another.proofs] == [HARMLESS[1].name]
+
+
 def test_the_kill_rate_is_a_hundred_percent_only_if_nobody_survives() -> None:
     found = [judged(WRONG[0], True), judged(WRONG[1], False), judged(WRONG[2]), judged(HARMLESS[0], False)]
     assert [*summary(found)] == [
