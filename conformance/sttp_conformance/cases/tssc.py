@@ -369,7 +369,8 @@ async def connects_anew_when_no_reset_comes(case: Case) -> None:
         await peer.say(_packet(first))
         deadline = time.monotonic() + _OUT_OF_STEP
         while time.monotonic() < deadline:
-            await peer.say(*map(_packet, _encoded(encoder, [case.frame(0)])))
+            # NoOP too, so that nobody takes what is dropped for silence
+            await peer.say(*map(_packet, _encoded(encoder, [case.frame(0)])), responses.NoOP())
             try:
                 if await peer.hear(within=0.2) is None:
                     break

@@ -33,12 +33,20 @@ from sttp_conformance.violation import Violation
 from sttp_conformance.ways import Direction
 
 _NOOP = b"\xff\x02\x00\x00\x00\x00"
-_MOMENT = 0.002
+_MOMENT = 0.001
 _LARGEST = 2**28
 _CACHE, _DATA, _SUCCEEDED = Response.UPDATE_SIGNAL_INDEX_CACHE, Response.DATA_PACKET, Response.SUCCEEDED
 _SUBSCRIBE, _REFRESH = Command.SUBSCRIBE, Command.METADATA_REFRESH
 
+_FRAMES = 300
+"""Frames of a connection that come late or in pieces; of thousands that takes long, and says nothing more."""
+
 # --- how bytes travel
+
+
+def _at_first(rewrite: Rewrite) -> Rewrite:
+    """The first frames of a connection are rewritten."""
+    return lambda frame, conversation: rewrite(frame, conversation) if conversation.said < _FRAMES else (frame,)
 
 
 def _in_pieces(frame: bytes) -> tuple[Item, ...]:
@@ -47,7 +55,7 @@ def _in_pieces(frame: bytes) -> tuple[Item, ...]:
     if len(data) > 4096:
         return (frame,)
     half = len(data) // 2 + 1
-    return Raw(data[:2]), Delay(_MOMENT / 2), Raw(data[2:half]), Delay(_MOMENT / 2), Raw(data[half:])
+    return Raw(data[:2]), Delay(_MOMENT), Raw(data[2:half]), Delay(_MOMENT), Raw(data[half:])
 
 
 # --- metadata
@@ -227,7 +235,7 @@ MUTANTS = (
     _publisher("that_is_dialed_is_slow", added_before(None, Delay(2 * _MOMENT)), only=Direction.FORWARD),
     _subscriber("that_listens_is_slow", added_before(None, Delay(2 * _MOMENT)), only=Direction.REVERSE),
     # whole frames are no more behind these
-    *_both("is_a_little_slow", added_before(None, Delay(_MOMENT))),
-    *_both("gathers_what_it_says", gathers=0.01),
-    *_both("sends_frames_in_pieces", replaced(None, _in_pieces)),
+    *_both("is_a_little_slow", _at_first(added_before(None, Delay(_MOMENT)))),
+    *_both("gathers_what_it_says", gathers=0.005),
+    *_both("sends_frames_in_pieces", _at_first(replaced(None, _in_pieces))),
 )
