@@ -126,7 +126,7 @@ def summary(judged: Sequence[Judged]) -> Iterator[str]:
         yield f"  of those that are wrong in one direction only, {of_those} of {len(one_way)}"
         yield f"  {len(checks)} checks caught at least one"
     if left := len(wrong) - len(seen):
-        yield f"{left} {'is' if left == 1 else 'are'} not judged"
+        yield f"{left} {'is' if left == 1 else 'are'} not judged; the lines above say why"
     harmless = [each for each in judged if each.mutant.harmless and not each.unjudged]
     if harmless:
         checks = {proof.check for each in harmless for proof in each.proofs}

@@ -15,6 +15,7 @@ from sttp.codes import Role
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
+from sttp_conformance.expectations import Expectation
 from sttp_conformance.grace import Grace
 from sttp_conformance.lane import Lane
 from sttp_conformance.mutants import Mutant, together
@@ -119,7 +120,7 @@ class _Judging:
         self._mutant = mutant
         self._checks = checks
         self._slow = slow
-        self._reasons: dict[str, None] = {}  # why checks are not made, each once
+        self._reasons: dict[str, str] = {}  # why checks are not made, by name
         self._compared: set[str] = set()
         names = self._all_of_its_role() if mutant.harmless else mutant.caught_by
         self._only = only
@@ -132,10 +133,10 @@ class _Judging:
         """
         began = time.monotonic()
         due = self._due()
-        if not due and (self._reasons or not self._names):
-            return Judged(
-                self._mutant, (), unjudged="; ".join(self._reasons) or "only slow checks can catch it (--slow)"
-            )
+        if not self._names:
+            return Judged(self._mutant, (), unjudged="only slow checks can catch it (--slow)")
+        if not due and self._reasons:
+            return self._unjudged()
         await lane.become(self._mutant, _PATIENCE if self._mutant.harmless else _GRACE)
         made = await make_all(due, [lane], lambda check, way, outcome: None)
         proofs = self._proofs(made)
@@ -145,7 +146,12 @@ class _Judging:
                 again = [(check, way) for check, way in due if check.name in wrong]
                 made |= await make_all(again, [fresh], lambda check, way, outcome: None)
             proofs = self._proofs(made)
+        if not proofs and self._reasons:
+            return self._unjudged()
         return Judged(self._mutant, tuple(proofs), seconds=time.monotonic() - began)
+
+    def _unjudged(self) -> Judged:
+        return Judged(self._mutant, (), unjudged="; ".join(dict.fromkeys(self._reasons.values())))
 
     def _all_of_its_role(self) -> list[str]:
         return [check.name for check in self._checks.values() if check.role is self._mutant.role and not check.compares]
@@ -180,14 +186,22 @@ class _Judging:
             elif not subject:
                 ways = [way for way in ways if self._mutant.is_wrong(way)]
             for way in ways:
-                _, reason = why_not(made, way, self._adapter, selection)
                 if self._only is not None and made.name not in self._only:
                     continue
+                _, reason = why_not(made, way, self._adapter, selection)
+                if not reason and (entry := self._fails_anyway(made, way)):
+                    reason = f"it fails without the mutant, too: {entry}"
                 if reason:
-                    self._reasons[reason] = None
+                    self._reasons[made.name] = reason
                 else:
                     due[made.name, way] = (made, way)
         return list(due.values())
+
+    def _fails_anyway(self, check: Check, way: Way) -> Expectation | None:
+        """The entry that says that a check may fail, from which it would follow nothing that it does."""
+        role, direction, transport = check.role.value, way.direction.value, way.transport
+        known = self._adapter.expectations.known
+        return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
 
     def _proofs(self, made: Made) -> list[Proof]:
         if not self._mutant.harmless:
@@ -213,17 +227,22 @@ class _Judging:
                     self._checks[subject], (first, made.get((subject, first))), (second, made.get((subject, second)))
                 )
                 caught = outcome.verdict is Verdict.FAILED
+                if outcome.verdict is Verdict.UNSUPPORTED:
+                    self._reasons[subject] = outcome.message
+                    continue
                 yield Proof(mutant.name, name, "", caught, outcome.message, not mutant.harmless)
             return
         for way in ways:
             if not (mutant.harmless or mutant.is_wrong(way)):
                 continue  # made for a comparison only
             outcome = made[check, way]
-            # a check that a harmless mutant makes say that it does not apply has seen something too
+            if outcome.verdict is Verdict.UNSUPPORTED:
+                self._reasons[check] = outcome.message
+                continue
             caught = outcome.verdict is not Verdict.PASSED if mutant.harmless else outcome.verdict is Verdict.FAILED
             message = "" if outcome.verdict is Verdict.PASSED else outcome.message
             yield Proof(mutant.name, name, str(way), caught, message, not mutant.harmless)
-        if not ways and not mutant.harmless:
+        if not ways and not mutant.harmless and check not in self._reasons:
             message = "the check is made in no way in which the mutant is wrong"
             yield Proof(mutant.name, name, "", False, message, True)
 

@@ -96,7 +96,7 @@ def test_the_kill_rate_is_a_hundred_percent_only_if_nobody_survives() -> None:
         "1 of 2 mutants are caught by all checks that must catch them: kill rate 50.0 %",
         "  of those that are wrong in one direction only, 0 of 0",
         "  1 checks caught at least one",
-        "1 is not judged",
+        "1 is not judged; the lines above say why",
         "1 of 1 harmless mutants are let pass by all checks (1 of them)",
     ]
     many = [*(judged(WRONG[0], True) for _ in range(2_999)), judged(WRONG[1], False)]

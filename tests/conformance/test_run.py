@@ -163,12 +163,3 @@ def test_a_requirement_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_check_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conformance", "list", "-k", "NEG-002"]) == 0
     assert capsys.readouterr().out == ("negotiation  waits_for_operational_modes  publisher  must  STTP-NEG-002\n")
-
-
-async def test_what_is_unsupported_is_not_judged_and_would_be_caught(ours: Adapter) -> None:
-    mutant = replace(load_mutants()["publisher_reads_throttled_and_streams_everything"], only=Direction.FORWARD)
-    (judged,) = await prove(ours, [mutant])
-    assert not judged.proofs
-    assert "throttled is read, and not acted on" in judged.unjudged
-    (judged,) = await prove(knowing(ours), [mutant])
-    assert [proof.caught for proof in judged.proofs] == [True]

@@ -210,7 +210,7 @@ STREAMS = (
         "publisher_reads_throttled_and_streams_everything",
         PUBLISHER,
         caught_by=("throttling_limits_the_rate",),
-        hears=_asks(lambda text: text.replace("throttled=true", "throttled=false")),
+        hears=_asks(lambda text: text.replace("throttled=True", "throttled=False")),
     ),
     Mutant(
         "publisher_sends_no_cache",
