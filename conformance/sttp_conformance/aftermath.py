@@ -18,8 +18,7 @@ _POLL = 0.01
 
 async def report(case: Case) -> list[list[Any]]:
     """What the application has received since it was asked last."""
-    found: list[list[Any]] = (await case.control.ask("report"))["measurements"]
-    return found
+    return await case.reported()
 
 
 async def recovers(case: Case, peer: ScriptedPublisher, *, tssc: bool = False) -> list[list[Any]]:

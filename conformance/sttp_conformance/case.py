@@ -152,7 +152,7 @@ class Case:
         deadline = time.monotonic() + limit
         found: list[list[Any]] = []
         while True:
-            found += await self._reported()
+            found += await self.reported()
             if len(found) >= count:
                 return found
             if time.monotonic() > deadline:
@@ -176,7 +176,8 @@ class Case:
         """Let time pass without a word, long enough for an implementation that gives up too soon to do so."""
         await asyncio.sleep(self.grace.quiet)
 
-    async def _reported(self) -> list[list[Any]]:
+    async def reported(self) -> list[list[Any]]:
+        """What the subscriber under test has received since it was asked last. Needs `control:report`."""
         answer = await self.control.ask("report")
         return [
             [signal_id, int(ticks), read_value(value), *others]
@@ -191,7 +192,7 @@ class Case:
         """
         deadline = time.monotonic() + self.grace.quiet
         while time.monotonic() < deadline:
-            if found := await self._reported():
+            if found := await self.reported():
                 raise Violation(f"expected {what}, but the application received {found[0]}")
             await asyncio.sleep(_POLL)
 

@@ -62,6 +62,8 @@ TOPICS: Final[Mapping[tuple[str, Role], str]] = MappingProxyType(
         ("processing_interval", SUBSCRIBER): "takes_other_messages",
         ("temporal", PUBLISHER): "refuses_subscriptions",
         ("temporal", SUBSCRIBER): "meets_refusals",
+        ("filter_expressions", PUBLISHER): "hands_over",
+        ("filter_expressions", SUBSCRIBER): "subscribes",
         ("other_messages", PUBLISHER): "announces_changes",
         ("other_messages", SUBSCRIBER): "subscribes",
     }

@@ -49,11 +49,12 @@ class ControlChannel:
         self.asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
         process.stdout.take = self._take
 
-    async def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
+    async def ask(self, request: str, /, *, within: float = _LATE, **arguments: Any) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
         Args:
             request: its name, such as `publish`.
+            within: seconds after which the answer is late, for those that ask for much.
             arguments: what belongs to it.
 
         Returns:
@@ -69,26 +70,27 @@ class ControlChannel:
         began = answer.get_loop().time()
         try:
             await self._process.write(json.dumps({"id": number, "do": request, **fields}))
-            found = await self._answer(answer, request)
+            found = await self._answer(answer, request, within)
         except OSError:
             await self._process.ended()
             raise ControlError(self._gone(request)) from None
         finally:
             self._waiting.pop(number, None)
         took = answer.get_loop().time() - began
-        if took > _LATE:
-            raise ControlError(f"{self._end}: {request!r} is answered late, after {took:.1f} s of at most {_LATE:g} s")
+        if took > within:
+            raise ControlError(f"{self._end}: {request!r} is answered late, after {took:.1f} s of at most {within:g} s")
         if found.get("unsupported"):
             raise UnsupportedRequest(f"{self._end}: {request!r} is answered with unsupported")
         if "error" in found:
             raise ControlError(f"{self._end}: {request!r} is answered with an error: {found['error']}")
         return self.altered(request, found) if self.altered is not None else found
 
-    async def _answer(self, answer: asyncio.Future[dict[str, Any]], request: str) -> dict[str, Any]:
+    async def _answer(self, answer: asyncio.Future[dict[str, Any]], request: str, within: float) -> dict[str, Any]:
         ended = asyncio.ensure_future(self._process.ended())
+        never = within + _NEVER - _LATE
         both: list[asyncio.Future[Any]] = [answer, ended]
         try:
-            await asyncio.wait(both, timeout=_NEVER, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(both, timeout=never, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
             if ended.done():
@@ -97,7 +99,7 @@ class ControlChannel:
             ended.cancel()
             answer.cancel()
         said = f"; it said {self._garbage!r}, which is no answer" if self._garbage else ""
-        raise ControlError(f"{self._end}: {request!r} is not answered within {_NEVER:g} s{said}")
+        raise ControlError(f"{self._end}: {request!r} is not answered within {never:g} s{said}")
 
     def _gone(self, request: str) -> str:
         return f"{self._end}: the process ended with {request!r} unanswered: {self._process.how_it_ended()}"

@@ -171,6 +171,16 @@ class Implementation:
         if self.adapter.control[self.role]:
             self.control = ControlChannel(self.process, self.end)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that its process holds; 0 where nobody knows."""
+        return 0 if self.process is None else self.process.memory
+
+    @property
+    def descriptors(self) -> int:
+        """Files and sockets that its process holds open; 0 where nobody knows."""
+        return 0 if self.process is None else self.process.descriptors
+
     async def has_ended(self, *, within: float = 0.0) -> str:
         """How its process ended; empty while it runs.
 

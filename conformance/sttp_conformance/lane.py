@@ -80,8 +80,9 @@ class Lane:
         self._mutant: Mutant | None = None
         self._kept: dict[_Key, tuple[AsyncExitStack, Implementation]] = {}
 
-    async def become(self, mutant: Mutant) -> None:
-        """Let what is judged from now on be wrong in a certain way."""
+    async def become(self, mutant: Mutant, grace: Grace) -> None:
+        """Let what is judged from now on be wrong in a certain way, and let it have another grace."""
+        self._grace = grace
         if (self._mutant is not None and self._mutant.settings) or mutant.settings:
             await self.__aexit__()
         self._mutant = mutant

@@ -40,6 +40,8 @@ CHAPTERS: Final = MappingProxyType(
         "TMP": "temporal",
         "UDP": "udp",
         "MSC": "other_messages",
+        "FIL": "filter_expressions",
+        "SCL": "scale",
     }
 )
 """Chapters by the letters that stand in the ids of their requirements. A chapter is a module of `cases`."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import re
+import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
 from sttp_conformance.dataset import document
 from sttp_conformance.grid import DEVICE, MEASUREMENTS, METADATA
@@ -14,9 +18,11 @@ __all__ = [
     "MUST_BE_READ",
     "as_dotnet_writes_it",
     "bomb",
+    "gzip_without_end",
     "in_any_order",
     "with_entity",
     "with_external_entity",
+    "with_many_devices",
 ]
 
 _TEXT: Final = METADATA.decode()
@@ -96,6 +102,18 @@ def _without_tables() -> bytes:
     return re.sub(others, "", text).encode()
 
 
+def with_many_devices(size: int) -> bytes:
+    """The suite's signals, and so many bytes of devices, with texts that hardly any compression makes smaller."""
+    chance = random.Random(size)
+    devices = [DEVICE]
+    while size > 0:
+        acronym = f"DEVICE{len(devices)}"
+        name = base64.b64encode(chance.randbytes(6_000)).decode()
+        devices.append({**DEVICE, "UniqueID": UUID(int=chance.getrandbits(128)), "Acronym": acronym, "Name": name})
+        size -= 8_600
+    return document({"DeviceDetail": devices, "MeasurementDetail": MEASUREMENTS, **_VERSION})
+
+
 def with_entity() -> bytes:
     """A DTD with one entity, which is used."""
     return _with_doctype('<!ENTITY note "signal 1">', "&note;")
@@ -117,6 +135,14 @@ def bomb() -> bytes:
 def _with_doctype(declarations: str, used: str) -> bytes:
     text = _TEXT.replace("<DataSet>", f"<!DOCTYPE DataSet [{declarations}]>\n<DataSet>", 1)
     return text.replace("<Description>signal 1</Description>", f"<Description>{used}</Description>").encode()
+
+
+def gzip_without_end() -> bytes:
+    """Ten mebibytes of gzip that are ten gibibytes of blanks: one piece that depends on nothing before, many times."""
+    writer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    piece = writer.compress(b" " * 2**24) + writer.flush(zlib.Z_FULL_FLUSH)
+    header = b"\\x1f\\x8b\\x08" + bytes(6) + b"\\xff"
+    return header + piece * 640 + writer.flush() + bytes(8)
 
 
 MUST_BE_READ: Final[Mapping[str, bytes]] = MappingProxyType(

@@ -21,8 +21,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -48,6 +49,7 @@ __all__ = [
     "edited",
     "load_mutants",
     "replaced",
+    "together",
 ]
 
 
@@ -113,9 +115,12 @@ class Mutant:
         caught_by: names of the checks that must catch it; of a comparison with its subject: `comparison[check]`.
         says: what becomes of the frames that the implementation says.
         hears: what becomes of the frames that it hears.
+        overhears: is shown each frame that it hears, which stays as it is and comes as it came.
         wants_whole_frames: it closes the connection when a frame does not come in one piece. Where `hears` is given,
             pieces wait for the rest, however long the frame is said to be.
+        gathers: seconds for which what it says is kept back, so that many frames come in one segment.
         keeps_half: it does not notice that the other end has ended its direction.
+        holds_on: it does not notice that the other end has closed, and keeps what belongs to the connection.
         answers: what becomes of its answers on the control channel, given the name of the request.
         asked: what becomes of the fields of requests on the control channel, given the name of the request.
         settings: timers that are not what they should be.
@@ -132,8 +137,11 @@ class Mutant:
     caught_by: tuple[str, ...] = ()
     says: Rewrite | None = None
     hears: Rewrite | None = None
+    overhears: Callable[[bytes, Conversation], None] | None = None
     wants_whole_frames: bool = False
+    gathers: float = 0.0
     keeps_half: bool = False
+    holds_on: bool = False
     answers: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     asked: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -169,6 +177,41 @@ class Mutant:
             return lambda stream: stream
         tls, credentials, dials = self.tls, implementation.credentials, implementation.dials
         return lambda stream: tls.around(stream, credentials, dials=dials)
+
+
+def together(mutants: Sequence[Mutant]) -> Mutant:
+    """A harmless mutant that does what several do, one after another. They differ in one role, and in the same ways.
+
+    Raises:
+        ValueError: what they do cannot be done together.
+    """
+    first = mutants[0]
+    plain = (
+        (each.role, each.only, each.transport, each.harmless, each.hears, each.asked, each.settings, each.tls)
+        for each in mutants
+    )
+    if any(each != (first.role, first.only, None, True, None, None, {}, None) for each in plain):
+        raise ValueError(f"{', '.join(each.name for each in mutants)} cannot be one mutant")
+    answers = [each.answers for each in mutants if each.answers is not None]
+    overhears = {each.overhears for each in mutants if each.overhears is not None}
+
+    def answered(request: str, answer: dict[str, Any]) -> dict[str, Any]:
+        for each in answers:
+            answer = each(request, answer)
+        return answer
+
+    def overheard(frame: bytes, conversation: Conversation) -> None:
+        for each in overhears:
+            each(frame, conversation)
+
+    return replace(
+        first,
+        name=" and ".join(each.name for each in mutants),
+        says=all_of(*(each.says for each in mutants if each.says is not None)),
+        overhears=overheard if overhears else None,
+        answers=answered if answers else None,
+        gathers=sum(each.gathers for each in mutants),
+    )
 
 
 def load_mutants() -> Mapping[str, Mutant]:
@@ -278,6 +321,9 @@ def all_of(*rewrites: Rewrite) -> Rewrite:
 
 # --- the man in the middle
 
+_HELD: Final[list[ByteStream]] = []
+"""Streams that nobody has closed, until the processes behind them are gone."""
+
 
 class Middle:
     """A stream with an implementation, through the hands of the man in the middle.
@@ -294,6 +340,7 @@ class Middle:
         self._conversation = conversation
         self._from = FrameReader(DEFAULT_LIMITS.response)
         self._to = bytearray()  # of a frame that has not come whole; no limit holds here
+        self._said: deque[Item] = deque()  # what takes the place of what it said
         self._due = bytearray()
         self._over = False
         self._buffer = bytearray(256 * 1024)
@@ -310,17 +357,22 @@ class Middle:
 
     async def receive_into(self, buffer: memoryview | bytearray, /) -> int:
         """What the implementation says, rewritten."""
+        if self._mutant.gathers:
+            await asyncio.sleep(self._mutant.gathers)
         if self._mutant.says is None:
             return 0 if self._over else await self._inner.receive_into(buffer)
         while not self._due:
-            count = 0 if self._over else await self._inner.receive_into(self._buffer)
-            if not count:
-                return 0
-            self._from.feed(self._buffer[:count])
-            for frame in self._from:
-                for item in self._mutant.says(bytes(frame), self._conversation):
-                    await self._pass(item, self._due)
-                self._conversation.said += 1
+            if not self._said:
+                count = 0 if self._over else await self._inner.receive_into(self._buffer)
+                if not count:
+                    return 0
+                self._from.feed(self._buffer[:count])
+                for frame in self._from:
+                    self._said.extend(self._mutant.says(bytes(frame), self._conversation))
+                    self._conversation.said += 1
+            # what stands before a pause is heard before it
+            while self._said and not (self._due and isinstance(self._said[0], Delay)):
+                await self._pass(self._said.popleft(), self._due)
         count = min(len(buffer), len(self._due))
         buffer[:count] = self._due[:count]
         del self._due[:count]
@@ -328,6 +380,10 @@ class Middle:
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """What the implementation is to hear, rewritten."""
+        if self._mutant.overhears is not None:
+            self._to += b"".join(buffers)
+            while (frame := self._next_to_hear()) is not None:
+                self._mutant.overhears(frame, self._conversation)
         if self._mutant.hears is None and not self._mutant.wants_whole_frames:
             await self._inner.send(buffers)
             return
@@ -369,8 +425,14 @@ class Middle:
 
     async def close(self) -> None:
         """See `ByteStream.close`."""
-        await self._inner.close()
+        if self._mutant.holds_on:
+            _HELD.append(self._inner)
+        else:
+            await self._inner.close()
 
     def abort(self) -> None:
         """See `ByteStream.abort`."""
-        self._inner.abort()
+        if self._mutant.holds_on:
+            _HELD.append(self._inner)
+        else:
+            self._inner.abort()

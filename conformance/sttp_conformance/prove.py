@@ -2,111 +2,249 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
 
+from sttp.codes import Role
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
 from sttp_conformance.expectations import Expectation
 from sttp_conformance.grace import Grace
-from sttp_conformance.lane import Lane, Outcome
-from sttp_conformance.mutants import Mutant
+from sttp_conformance.lane import Lane
+from sttp_conformance.mutants import Mutant, together
+from sttp_conformance.proofs import Judged, Proof
 from sttp_conformance.runner import Made, make_all, prepared
 from sttp_conformance.selection import Selection, why_not
 from sttp_conformance.verdicts import Verdict
 from sttp_conformance.ways import Direction, Way
 
-__all__ = ["Proof", "prove"]
+__all__ = ["LANES", "groups", "prove"]
 
-_GRACE = Grace(reply=2.0, quiet=0.3)
+LANES: Final = 2 * max(1, min(4, os.cpu_count() or 1))
+"""Mutants that are judged at once: checks wait more than they work."""
+
+_GRACE: Final = Grace(reply=2.0, quiet=0.3)
 """Mutants are judged behind an implementation that is known to be quick; what never comes is given up sooner."""
 
+_PATIENCE: Final = Grace(reply=10.0, quiet=0.3)
+"""For harmless ones, and where a proof is made again. What comes costs nothing, however long one would have waited."""
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a check made of a mutant.
+_TOGETHER: Final = 7
+"""Harmless mutants that are judged as one."""
 
-    Attributes:
-        mutant: name of the mutant.
-        check: name of the check, with its subject.
-        caught: whether it failed.
-        message: what it said.
-        expected: whether it was to be caught.
-        judged: whether the check could be made; not, where the implementation does not support what it is about.
-    """
-
-    mutant: str
-    check: str
-    caught: bool
-    message: str
-    expected: bool
-    judged: bool = True
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is as it must be."""
-        return self.caught is self.expected or not self.judged
-
-    def __str__(self) -> str:
-        if not self.judged:
-            return f"{self.mutant}: not judged by {self.check}: {self.message}"
-        what = "caught by" if self.caught else "NOT caught by" if self.expected else "passed by"
-        return f"{self.mutant}: {what} {self.check}{f': {self.message}' if self.message else ''}"
+_Due = list[tuple[Check, Way]]
 
 
 async def prove(
     adapter: Adapter,
     mutants: Iterable[Mutant],
     *,
-    lanes: int = 2,
+    lanes: int = LANES,
     slow: bool = False,
-    told: Callable[[Proof], None] = lambda proof: None,
-) -> list[Proof]:
+    told: Callable[[Judged], None] = lambda judged: None,
+) -> list[Judged]:
     """Judge mutants of an implementation.
+
+    A harmless mutant meets every check of its role. Without `slow` several of them are one mutant that does what each
+    does, it meets half of the checks forward and half in reverse, and of each topic one check in both, to be compared.
+    One that differs in one direction only meets just those. What some check does not let pass is judged by itself.
 
     Args:
         adapter: an implementation that passes.
         mutants: what is to be wrong with it.
-        lanes: checks that are made at once.
-        slow: whether mutants that only slow checks can catch are judged too.
-        told: called with each proof as it comes.
+        lanes: mutants that are judged at once.
+        slow: whether slow checks are made too, and each harmless mutant by itself meets all checks in both directions.
+        told: called with what came of each mutant, as it comes.
+
+    Returns:
+        What came of them, in the order in which they were given.
     """
     checks = load_checks()
-    proofs: list[Proof] = []
+    given = [*mutants]
+    found: dict[str, Judged] = {}
+    # those that meet every check take longest, so they come first
+    waiting = [*([each] for each in given if not each.harmless), *groups(given, 1 if slow else _TOGETHER)]
+
+    async def work(run: Path) -> None:
+        async with Lane(adapter, _GRACE, run, proving=True) as lane:
+            while waiting:
+                group = waiting.pop()
+                one = group[0] if len(group) == 1 else together(group)
+                judged = await _Judging(adapter, one, checks, slow=slow).judged(lane, run)
+                doubted = {proof.subject for proof in judged.proofs if not proof.holds}
+                for each in group:
+                    found[each.name] = judged.of(each, [other.name for other in group if other is not each])
+                    if doubted and len(group) > 1:
+                        alone = await _Judging(adapter, each, checks, slow=slow, only=doubted).judged(lane, run)
+                        found[each.name] = found[each.name].with_others(alone)
+                    told(found[each.name])
+
     with tempfile.TemporaryDirectory(prefix="sttp-conformance-") as folder:
         run = prepared(folder)
-        async with AsyncExitStack() as stack:
-            kept = [await stack.enter_async_context(Lane(adapter, _GRACE, run, proving=True)) for _ in range(lanes)]
-            for mutant in mutants:
-                names = list(checks) if mutant.harmless else list(mutant.caught_by)
-                if not slow and not mutant.harmless:
-                    names = [name for name in names if not checks[_split(name)[0]].slow]
-                due, reasons = _due(adapter, mutant, names, checks, slow=slow)
-                found = await _judged(mutant, names, checks, due, reasons, kept)
-                if not all(proof.holds for proof in found):  # the processes may have suffered from mutants before
-                    async with Lane(adapter, _GRACE, run, proving=True) as fresh:
-                        found = await _judged(mutant, names, checks, due, reasons, [fresh])
-                for proof in found:
-                    proofs.append(proof)
-                    told(proof)
-    return proofs
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(lanes):
+                tasks.create_task(work(run))
+    return [found[mutant.name] for mutant in given]
 
 
-async def _judged(
-    mutant: Mutant,
-    names: list[str],
-    checks: Mapping[str, Check],
-    due: list[tuple[Check, Way]],
-    reasons: Mapping[str, str],
-    lanes: list[Lane],
-) -> list[Proof]:
-    for lane in lanes:
-        await lane.become(mutant)
-    made = await make_all(due, lanes, lambda check, way, outcome: None)
-    return [proof for name in names for proof in _proofs(mutant, name, checks, made, reasons)]
+def groups(mutants: Iterable[Mutant], most: int) -> Iterator[list[Mutant]]:
+    """Harmless mutants that can be one."""
+    alike: defaultdict[tuple[Role, Direction | None], list[Mutant]] = defaultdict(list)
+    for each in mutants:
+        if each.harmless:
+            alike[each.role, each.only].append(each)
+    for group in alike.values():
+        yield from (group[start : start + most] for start in range(0, len(group), most))
+
+
+class _Judging:
+    """The checks that one mutant has to meet, and what they make of it."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        mutant: Mutant,
+        checks: Mapping[str, Check],
+        *,
+        slow: bool,
+        only: Collection[str] | None = None,
+    ) -> None:
+        self._adapter = adapter
+        self._mutant = mutant
+        self._checks = checks
+        self._slow = slow
+        self._reasons: dict[str, str] = {}  # why checks are not made, by name
+        self._compared: set[str] = set()
+        names = self._all_of_its_role() if mutant.harmless else mutant.caught_by
+        self._only = only
+        self._names = [name for name in names if slow or not self._is_slow(name)]
+
+    async def judged(self, lane: Lane, run: Path) -> Judged:
+        """Meet the checks; those that do not make of it what they must meet it again, on processes of their own.
+
+        The processes of a lane may have suffered from the mutants before.
+        """
+        began = time.monotonic()
+        due = self._due()
+        if not self._names:
+            return Judged(self._mutant, (), unjudged="only slow checks can catch it (--slow)")
+        if not due and self._reasons:
+            return self._unjudged()
+        await lane.become(self._mutant, _PATIENCE if self._mutant.harmless else _GRACE)
+        made = await make_all(due, [lane], lambda check, way, outcome: None)
+        proofs = self._proofs(made)
+        if wrong := {proof.subject for proof in proofs if not proof.holds}:
+            async with Lane(self._adapter, _PATIENCE, run, proving=True) as fresh:
+                await fresh.become(self._mutant, _PATIENCE)
+                again = [(check, way) for check, way in due if check.name in wrong]
+                made |= await make_all(again, [fresh], lambda check, way, outcome: None)
+            proofs = self._proofs(made)
+        if not proofs and self._reasons:
+            return self._unjudged()
+        return Judged(self._mutant, tuple(proofs), seconds=time.monotonic() - began)
+
+    def _unjudged(self) -> Judged:
+        return Judged(self._mutant, (), unjudged="; ".join(dict.fromkeys(self._reasons.values())))
+
+    def _all_of_its_role(self) -> list[str]:
+        return [check.name for check in self._checks.values() if check.role is self._mutant.role and not check.compares]
+
+    def _is_slow(self, name: str) -> bool:
+        check, subject = _split(name)
+        return self._checks[subject or check].slow
+
+    def _due(self) -> _Due:
+        plain = Selection(transports=(next(iter(self._adapter.transports)),), slow=self._slow)
+        secure = Selection(transports=_secure(self._adapter)[:1] or plain.transports, slow=self._slow)
+        every = Selection(transports=tuple(self._adapter.transports), slow=self._slow)
+        topics: set[str] = set()
+        due: dict[tuple[str, Way], tuple[Check, Way]] = {}
+        for number, name in enumerate(self._names):
+            check, subject = _split(name)
+            made = self._checks[subject or check]
+            if made.compares:
+                continue
+            selection = secure if made.secure else plain
+            if subject and self._checks[check].compares == "transport":
+                selection = every
+            ways = [way for way in selection.ways(self._adapter) if way.direction in made.directions]
+            if self._mutant.harmless:
+                if made.topic and (self._slow or made.topic not in topics):
+                    topics.add(made.topic)
+                    self._compared.add(made.name)
+                elif not self._slow and self._mutant.only is not None:
+                    continue  # it is there to be compared
+                elif not self._slow and len(ways) > 1:
+                    ways = ways[number % 2 :: 2]
+            elif not subject:
+                ways = [way for way in ways if self._mutant.is_wrong(way)]
+            for way in ways:
+                if self._only is not None and made.name not in self._only:
+                    continue
+                _, reason = why_not(made, way, self._adapter, selection)
+                if not reason and (entry := self._fails_anyway(made, way)):
+                    reason = f"it fails without the mutant, too: {entry}"
+                if reason:
+                    self._reasons[made.name] = reason
+                else:
+                    due[made.name, way] = (made, way)
+        return list(due.values())
+
+    def _fails_anyway(self, check: Check, way: Way) -> Expectation | None:
+        """The entry that says that a check may fail, from which it would follow nothing that it does."""
+        role, direction, transport = check.role.value, way.direction.value, way.transport
+        known = self._adapter.expectations.known
+        return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
+
+    def _proofs(self, made: Made) -> list[Proof]:
+        if not self._mutant.harmless:
+            return [proof for name in self._names for proof in self._of(name, made)]
+        return [
+            *(proof for name in self._names for proof in self._of(name, made)),
+            *(
+                proof
+                for comparison in self._checks.values()
+                if comparison.compares == "direction"
+                for name in self._compared
+                if role_invariance.is_compared(self._checks[name], comparison)
+                for proof in self._of(f"{comparison.name}[{name}]", made)
+            ),
+        ]
+
+    def _of(self, name: str, made: Made) -> Iterable[Proof]:
+        mutant, (check, subject) = self._mutant, _split(name)
+        ways = [way for made_name, way in made if made_name == (subject or check)]
+        if subject:
+            for first, second in role_invariance.pairs(self._checks[check], ways):
+                outcome = role_invariance.compared(
+                    self._checks[subject], (first, made.get((subject, first))), (second, made.get((subject, second)))
+                )
+                caught = outcome.verdict is Verdict.FAILED
+                if outcome.verdict is Verdict.UNSUPPORTED:
+                    self._reasons[subject] = outcome.message
+                    continue
+                yield Proof(mutant.name, name, "", caught, outcome.message, not mutant.harmless)
+            return
+        for way in ways:
+            if not (mutant.harmless or mutant.is_wrong(way)):
+                continue  # made for a comparison only
+            outcome = made[check, way]
+            if outcome.verdict is Verdict.UNSUPPORTED:
+                self._reasons[check] = outcome.message
+                continue
+            caught = outcome.verdict is not Verdict.PASSED if mutant.harmless else outcome.verdict is Verdict.FAILED
+            message = "" if outcome.verdict is Verdict.PASSED else outcome.message
+            yield Proof(mutant.name, name, str(way), caught, message, not mutant.harmless)
+        if not ways and not mutant.harmless and check not in self._reasons:
+            message = "the check is made in no way in which the mutant is wrong"
+            yield Proof(mutant.name, name, "", False, message, True)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -115,72 +253,5 @@ def _split(name: str) -> tuple[str, str]:
     return check, subject.removesuffix("]")
 
 
-def _due(
-    adapter: Adapter, mutant: Mutant, names: list[str], checks: Mapping[str, Check], *, slow: bool
-) -> tuple[list[tuple[Check, Way]], dict[str, str]]:
-    """What is to be made for a mutant, and why other checks are not: the implementation does not support them."""
-    due: dict[tuple[str, Way], tuple[Check, Way]] = {}
-    reasons: dict[str, str] = {}
-    plain = Selection(transports=(next(iter(adapter.transports)),), slow=slow)
-    secure = Selection(transports=_secure(adapter)[:1] or plain.transports, slow=slow)
-    every = Selection(transports=tuple(adapter.transports), slow=slow)
-    for name in names:
-        check, subject = _split(name)
-        made = checks[subject or check]
-        if made.compares or made.role is not mutant.role:
-            continue
-        selection = secure if made.secure else plain
-        if subject and checks[check].compares == "transport":
-            selection = every
-        for way in selection.ways(adapter):
-            wanted = bool(subject) or mutant.harmless or mutant.is_wrong(way)
-            if not wanted or way.direction not in made.directions:
-                continue
-            unsupported, reason = why_not(made, way, adapter, selection)
-            if not reason and (entry := _fails_anyway(adapter, made, way)):
-                unsupported, reason = True, f"it fails without the mutant, too: {entry}"
-            if not reason:
-                due[made.name, way] = (made, way)
-            elif unsupported:
-                reasons[made.name] = reason
-    return list(due.values()), reasons
-
-
-def _fails_anyway(adapter: Adapter, check: Check, way: Way) -> Expectation | None:
-    """The entry that says that a check may fail, from which it would follow nothing that it does."""
-    role, direction, transport = check.role.value, way.direction.value, way.transport
-    known = adapter.expectations.known
-    return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
-
-
 def _secure(adapter: Adapter) -> tuple[str, ...]:
     return tuple(each for each in adapter.transports if Way(Direction.FORWARD, each).is_secure)
-
-
-def _proofs(
-    mutant: Mutant, name: str, checks: Mapping[str, Check], made: Made, reasons: Mapping[str, str]
-) -> Iterable[Proof]:
-    check, subject = _split(name)
-    expected = not mutant.harmless
-    ways = [way for made_name, way in made if made_name == (subject or check)]
-    if not ways and (reason := reasons.get(subject or check)):
-        yield Proof(mutant.name, name, False, reason, expected, judged=False)
-        return
-    if subject:
-        for first, second in role_invariance.pairs(checks[check], ways):
-            outcome = role_invariance.compared(
-                checks[subject], (first, made.get((subject, first))), (second, made.get((subject, second)))
-            )
-            yield _proof(mutant, name, outcome)
-        return
-    for way in ways:
-        yield _proof(mutant, f"{name} ({way})", made[check, way])
-    if not ways and expected:
-        yield Proof(mutant.name, name, False, "the check is made in no way in which the mutant is wrong", True)
-
-
-def _proof(mutant: Mutant, name: str, outcome: Outcome) -> Proof:
-    verdict = outcome.verdict
-    caught = verdict not in (Verdict.PASSED, Verdict.UNSUPPORTED) if mutant.harmless else verdict is Verdict.FAILED
-    judged = verdict is not Verdict.UNSUPPORTED
-    return Proof(mutant.name, name, caught, outcome.message, not mutant.harmless, judged=judged)

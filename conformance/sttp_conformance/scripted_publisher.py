@@ -99,6 +99,7 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         succeed: bool = True,
         confirmed: bool = True,
         compressed: bool | None = None,
+        within: float | None = None,
     ) -> None:
         """Send a signal index cache, report success, and wait for the confirmation; measurements may follow.
 
@@ -108,6 +109,7 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
             succeed: whether success is reported for Subscribe.
             confirmed: whether to wait until the subscriber has confirmed the cache.
             compressed: whether the cache is gzip; without it, as the modes say.
+            within: seconds until it must be confirmed; without it, the grace for a reply.
         """
         cache = SignalIndexCache(subscriber_id=_SUBSCRIBER_ID, signals=signals)
         modes = self.modes
@@ -125,7 +127,7 @@ class ScriptedPublisher(ScriptedPeer[AnyCommand]):
         await self.say(*said)
         self._encoders[cache_index] = TsscEncoder()
         if confirmed and self.modes.double_buffered:
-            await self.expect(commands.ConfirmUpdateSignalIndexCache)
+            await self.expect(commands.ConfirmUpdateSignalIndexCache, within=within)
         self.active = cache_index
 
     async def serve(self, signals: SignalTable = SIGNALS) -> SubscriptionOptions:

@@ -101,14 +101,21 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
         await self.say(commands.DefineOperationalModes(modes=modes))
 
     async def subscribe(
-        self, filter_expression: str = EVERYTHING, *, confirm: bool = True, **options: Any
+        self, filter_expression: str = EVERYTHING, *, confirm: bool = True, within: float | None = None, **options: Any
     ) -> Subscription:
-        """Subscribe, and confirm the signal index cache. Success and cache may come in any order (4.5)."""
+        """Subscribe, and confirm the signal index cache. Success and cache may come in any order (4.5).
+
+        Args:
+            filter_expression: what to subscribe to.
+            confirm: whether to confirm.
+            within: seconds for each of the two; without it, the grace for a reply.
+            options: of `SubscriptionOptions`.
+        """
         wanted = SubscriptionOptions(filter_expression=filter_expression, **options)
         await self.say(commands.Subscribe(connection_string=wanted.to_connection_string()))
-        return await self.subscribed(confirm=confirm)
+        return await self.subscribed(confirm=confirm, within=within)
 
-    async def subscribed(self, *, confirm: bool = True) -> Subscription:
+    async def subscribed(self, *, confirm: bool = True, within: float | None = None) -> Subscription:
         """Wait for what follows on a Subscribe that was said: success, and a signal index cache."""
         text: str | None = None
         update: tuple[int | None, SignalIndexCache] | None = None
@@ -118,6 +125,7 @@ class ScriptedSubscriber(ScriptedPeer[AnyResponse]):
                 (responses.Succeeded, responses.UpdateSignalIndexCache),
                 lambda each: getattr(each, "command", None) == Command.SUBSCRIBE,
                 what="UpdateSignalIndexCache" if text is not None else what,
+                within=within,
             )
             if isinstance(answer, responses.Succeeded):
                 text = answer.text

@@ -14,6 +14,7 @@ from sttp.errors import UsageError
 
 if TYPE_CHECKING:
     from sttp_conformance.adapter import Adapter
+    from sttp_conformance.proofs import Judged
     from sttp_conformance.selection import Selection
     from sttp_conformance.verdicts import Result, RunRecord
 
@@ -227,24 +228,24 @@ def prove(
 ) -> None:
     """Judge mutants of an implementation that passes: each is wrong in one way, and must be caught by its checks.
 
-    Harmless mutants must be caught by none.
+    Harmless mutants are different and not wrong, and must be let pass by all. A line for each says who was caught by
+    what, and the last lines say the kill rate.
     """
     from sttp_conformance.mutants import load_mutants  # noqa: PLC0415 - see above
+    from sttp_conformance.proofs import summary  # noqa: PLC0415
     from sttp_conformance.prove import prove as judge  # noqa: PLC0415
 
     mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
-    proofs = asyncio.run(judge(_adapter(adapter), mutants, slow=slow, told=lambda each: print(printable(str(each)))))
-    wrong = [proof for proof in proofs if not proof.holds]
-    caught = {proof.mutant for proof in proofs if proof.expected and proof.judged} - {proof.mutant for proof in wrong}
-    judged = {proof.mutant for proof in proofs if proof.judged}
-    harmful = [mutant for mutant in mutants if not mutant.harmless and mutant.name in judged]
-    print(f"{len(caught)} of {len(harmful)} mutants are caught by all checks that must catch them")
-    if left := len({proof.mutant for proof in proofs} - judged):
-        print(f"{left} mutants are not judged: the implementation does not support what they get wrong")
-    harmless = {mutant.name for mutant in mutants if mutant.harmless}
-    passed = harmless - {proof.mutant for proof in wrong if not proof.expected}
-    print(f"{len(passed)} of {len(harmless)} harmless mutants are let pass by all checks")
-    raise typer.Exit(int(bool(wrong)))
+
+    def tell(judged: Judged) -> None:
+        for line in judged.lines():
+            print(printable(line), flush=True)
+
+    judged = asyncio.run(judge(_adapter(adapter), mutants, slow=slow, told=tell))
+    print()
+    for line in summary(judged):
+        print(line)
+    raise typer.Exit(int(not all(each.holds for each in judged)))
 
 
 def _record(path: Path) -> RunRecord:

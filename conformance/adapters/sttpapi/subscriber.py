@@ -100,7 +100,8 @@ def main(address, redial_base, redial_cap):
         if reply.startswith(FAILURE):
             raise RuntimeError(reply)
 
-    def refresh_metadata():
+    def refresh_metadata(filter=""):  # noqa: A002 - the word of the contract
+        subscriber._config.metadatafilters = filter
         _next(documents, subscriber.request_metadata)
         return {"signals": [str(each.signalid) for each in subscriber.metadatacache.measurement_records]}
 

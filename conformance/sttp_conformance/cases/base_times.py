@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,9 @@ from sttp_conformance.violation import NotSupported, Skip, Violation
 
 _OFFSET, _INDEX = int(CompactFlags.BASE_TIME_OFFSET), int(CompactFlags.TIME_INDEX)
 _SECOND = 10_000_000
+_A_WHILE = 90.0
+"""Seconds of measurements until there are base times."""
+
 _LEAP_SECOND_BITS = 3 << 62
 
 
@@ -82,6 +87,22 @@ async def base_times_are_well_formed(case: Case) -> None:
                 active, *times = struct.unpack_from(">iQQ", said, 6)
                 case.require(active in (0, 1), "an active index of 0 or 1", active)
                 case.require(not any(time & _LEAP_SECOND_BITS for time in times), "times without marks", times)
+
+
+@check(PUBLISHER, needs=("control:publish", "base-times"), slow=True, topic="")
+async def announces_base_times(case: Case) -> None:
+    """A compact subscription with times gets base times, in a minute or so at the latest."""
+    async with case.subscriber() as peer:
+        signals = await _begin(case, peer, milliseconds=True)
+        began = time.monotonic()
+        while time.monotonic() < began + _A_WHILE:
+            await case.publish(case.frame(0), signals)
+            said = await peer.expect((DataPacket, UpdateBaseTimes), what="base times, or data")
+            if isinstance(said, UpdateBaseTimes):
+                case.note(f"base times came after {time.monotonic() - began:.1f} s")
+                return
+            await asyncio.sleep(1 / 30)
+        raise Violation(f"expected UpdateBaseTimes within {_A_WHILE:g} s of compact measurements, but there was none")
 
 
 @check(PUBLISHER, needs=("control:publish",))
@@ -255,3 +276,19 @@ async def keeps_base_times_that_come_early(case: Case) -> None:
         records = [short.record(100), short.record(200)]
         await peer.say(compact_packet(records))
         await _require(case, [short.row(record, base) for record in records])
+
+
+@check(SUBSCRIBER, needs=("control:report",), topic="")
+async def old_base_times_do_not_survive_the_connection(case: Case) -> None:
+    """A short time is not read by base times of the connection before."""
+    async with case.publisher() as peer:
+        await peer.serve()
+        short, base = _Short(peer), case.clock.tick()
+        record = short.record(100)
+        await peer.say(UpdateBaseTimes(active=0, times=(base, base + 420 * _SECOND)), compact_packet([record]))
+        await _require(case, [short.row(record, base)])
+    async with case.publisher() as peer:
+        await peer.serve()
+        await peer.say(compact_packet([_Short(peer).record(15_000), _Short(peer).record(20_000)]))
+        times = [row[1] for row in await recovers(case, peer)]
+    case.require(not any(times), "no time for short times, because no base times have come", times)

@@ -9,18 +9,26 @@ from sttp.errors import ProtocolError
 from sttp.tolerances import Tolerances
 from sttp.wire import commands, responses
 from sttp.wire.commands import read_command
+from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
-from sttp_conformance.grid import numbered
+from sttp_conformance.grid import METADATA, numbered
+from sttp_conformance.metadata_reading import parse
+from sttp_conformance.metadata_samples import with_many_devices
 from sttp_conformance.scripted_peer import frame
 from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC
 from sttp_conformance.sessions import cache_goes_on, goes_on, publisher_frames, said, streaming, subscriber_frames
+from sttp_conformance.violation import NotSupported
 
 EMPTY = frame()
 """A frame without anything in it."""
 
 _LONGEST_COMMAND = 32768
 """Bytes of the longest command that a publisher in the field reads, its code and its payload."""
+
+_LARGE_METADATA = 2**24
+_DIGESTING = 120.0
+"""Seconds that a subscriber may take over metadata of so many bytes."""
 
 _UNSOLICITED = (
     Response.DATA_PACKET,
@@ -270,6 +278,27 @@ async def takes_a_response_of_a_mebibyte(case: Case) -> None:
         await peer.wait_for_subscribe()
         await peer.offer(signals)
         await cache_goes_on(case, peer, signals)
+
+
+@check(SUBSCRIBER, slow=True, topic="")
+async def takes_metadata_of_sixteen_mebibytes(case: Case) -> None:
+    """A subscriber takes metadata of sixteen mebibytes, and subscribes behind them."""
+    document = with_many_devices(_LARGE_METADATA)
+    async with case.publisher() as peer:
+        await peer.accept_modes()
+        peer.document = document
+        wish = await peer.expect((commands.MetadataRefresh, commands.Subscribe), what="MetadataRefresh or Subscribe")
+        if isinstance(wish, commands.Subscribe):
+            raise NotSupported("it subscribes before it asks for metadata, if it does so at all")
+        await peer.give_metadata()
+        asked = await peer.expect(commands.Subscribe, within=_DIGESTING, what="Subscribe behind 16 MiB of metadata")
+        peer.asked = SubscriptionOptions.from_connection_string(asked.connection_string)
+        await peer.offer()
+        await cache_goes_on(case, peer)
+        if case.can("events"):
+            wanted = sorted(map(str, parse(METADATA).signal_ids))
+            told = sorted((await case.event("metadata"))["signals"])
+            case.require(told == wanted, f"the signals of the metadata, {wanted}", told)
 
 
 async def _absurd(case: Case, length: int) -> None:

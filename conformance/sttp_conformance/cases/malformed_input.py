@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from sttp.codes import Command, Response, Role
 from sttp.wire import commands, responses
 from sttp.wire.fields import deflate
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
+from sttp_conformance.metadata_samples import gzip_without_end
 from sttp_conformance.scripted_peer import frame
+from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.scripted_subscriber import TSSC
 from sttp_conformance.sessions import cache_goes_on, goes_on, said, streaming
+from sttp_conformance.violation import NotSupported, Violation
 from sttp_conformance.ways import Direction
 
 _SEED = 2664
 """Of all that is random here, so that it can be said again."""
+
+_MEMORY = 2**31
+"""Bytes that nobody needs to see that he has been sent too much."""
+
+_DIGESTING = 120.0
+"""Seconds in which he is to see it."""
 
 _MALFORMED = {
     "without a connection string": b"\x02\x02\0\0\0\0",
@@ -255,6 +267,39 @@ async def survives_metadata_with_broken_gzip(case: Case) -> None:
     async with case.publisher() as peer:
         await peer.serve()
         await cache_goes_on(case, peer)
+
+
+@check(SUBSCRIBER, slow=True, fresh=True, topic="")
+async def gives_up_gzip_that_inflates_without_end(case: Case) -> None:
+    """Metadata of ten mebibytes that inflate to ten gibibytes are given up before memory is."""
+    async with case.publisher() as peer:
+        await peer.accept_modes()
+        peer.polite = False
+        if not isinstance(await peer.hear(), commands.MetadataRefresh):
+            raise NotSupported("it subscribes before it asks for metadata, if it does so at all")
+        saying = asyncio.create_task(peer.say(responses.Metadata(document=gzip_without_end())))
+        try:
+            await _gives_up(case, peer)
+        finally:
+            saying.cancel()
+    if case.can("report"):
+        await case.control.ask("report")
+    async with case.publisher() as peer:
+        await peer.serve()
+        await cache_goes_on(case, peer)
+
+
+async def _gives_up(case: Case, peer: ScriptedPublisher) -> None:
+    """Wait until a subscriber goes on without its metadata, or ends the connection, and watch its memory."""
+    deadline = time.monotonic() + _DIGESTING
+    while time.monotonic() < deadline:
+        if (taken := case.implementation.memory) > _MEMORY:
+            await case.implementation.kill()  # before it takes that of everybody else
+            raise Violation(f"expected that it gives up in time, but it has taken {taken >> 20} MiB of memory")
+        with suppress(TimeoutError):
+            await peer.hear(within=0.02)
+            return
+    raise Violation(f"expected a Subscribe, or the end of the connection, but neither came within {_DIGESTING:g} s")
 
 
 @check(SUBSCRIBER, topic="")

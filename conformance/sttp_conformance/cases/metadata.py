@@ -33,12 +33,16 @@ from sttp_conformance.picking import everything, publish_and_compare, reads_meta
 from sttp_conformance.scripted_peer import frame
 from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.scripted_subscriber import TSSC, ScriptedSubscriber
+from sttp_conformance.sessions import cache_goes_on
 from sttp_conformance.violation import NotSupported, Skip, Violation
 
 _ENCODINGS = {"utf-8": TextEncoding.UTF_8, "utf-16le": TextEncoding.UTF_16LE, "utf-16be": TextEncoding.UTF_16BE}
 _INTERNAL, _EXTERNAL = ModeFlags.RECEIVE_INTERNAL_METADATA, ModeFlags.RECEIVE_EXTERNAL_METADATA
 _IDS = sorted(str(signal.signal_id) for signal in SIGNALS)
 _REFRESH = Command.METADATA_REFRESH
+_PATIENCE = 120.0
+"""Seconds in which a subscriber is to give up waiting for its metadata."""
+
 _BACKWARDS = np.arange(len(SIGNALS))[::-1]
 
 
@@ -519,6 +523,29 @@ async def goes_on_when_metadata_is_refused(case: Case) -> None:
     """Failed for MetadataRefresh does not end the session; the subscription follows all the same."""
     async with _answering(case, responses.Failed(command=_REFRESH, text="Metadata is not available.")) as peer:
         await peer.offer()
+
+
+@check(SUBSCRIBER, slow=True, topic="")
+async def subscribes_though_metadata_never_comes(case: Case) -> None:
+    """A MetadataRefresh that is never answered does not hold up the subscription for ever."""
+    async with case.publisher() as peer:
+        await peer.accept_modes()
+        peer.polite = False
+        if isinstance(await _next_wish(peer), commands.Subscribe):
+            raise NotSupported("it subscribes before it asks for metadata, if it does so at all")
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            await peer.say(responses.NoOP())
+            with suppress(TimeoutError):
+                said = await peer.hear(within=1.0)
+                case.require(said is not None, "a Subscribe on this connection", "its end")
+                if isinstance(said, commands.Subscribe):
+                    break
+        else:
+            raise Violation(f"expected a Subscribe within {_PATIENCE:g} s of a MetadataRefresh that nobody answers")
+        peer.asked = SubscriptionOptions.from_connection_string(said.connection_string)
+        await peer.offer()
+        await cache_goes_on(case, peer)
 
 
 @check(SUBSCRIBER, topic="")

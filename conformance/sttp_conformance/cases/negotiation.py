@@ -29,6 +29,7 @@ from sttp_conformance.violation import NotSupported
 _UNASSIGNED = 0x19FFFC80
 """Bits 7, 10 to 24, 27 and 28."""
 
+_UNKNOWN_EXTENSION = "UNSUPPORTED EXTENSION:"
 _SHORT = 8 * 1024
 _MAGIC = b"\x1f\x8b"
 
@@ -281,6 +282,23 @@ async def refuses_unknown_versions(case: Case) -> None:
             )
             case.require(refused.text, "a text that says why", "none")
             await peer.expect_end(why="after the modes were refused")
+
+
+@check(PUBLISHER, topic="refuses_modes")
+async def refuses_an_unknown_extension(case: Case) -> None:
+    """A publisher answers an extension that it does not know with Failed and a text that begins as it should."""
+    async with case.subscriber() as peer:
+        await peer.say(commands.DefineOperationalModes(modes=replace(TSSC, extension=0x7F)))
+        refused = await peer.expect(
+            responses.Failed,
+            lambda answer: answer.command == Command.DEFINE_OPERATIONAL_MODES,
+            what="Failed for DefineOperationalModes with the extension 0x7F",
+        )
+        case.require(
+            refused.text.startswith(_UNKNOWN_EXTENSION),
+            f"a text that begins {_UNKNOWN_EXTENSION!r}",
+            repr(refused.text),
+        )
 
 
 @check(PUBLISHER)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from sttp.codes import Role
 from sttp.errors import TransportError
+from sttp.wire import commands, responses
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
 from sttp_conformance.grid import SIGNALS, rows
@@ -202,6 +203,21 @@ async def dialing_publisher_backs_off(case: Case) -> None:
 async def dialing_subscriber_backs_off(case: Case) -> None:
     """The pauses of a subscriber that dials grow up to a limit, and are forgotten after a session that was of use."""
     await _backs_off(case)
+
+
+@check(SUBSCRIBER, directions=FORWARD, timers=_GROWING)
+async def refusal_keeps_the_back_off(case: Case) -> None:
+    """The pauses of a subscriber that dials grow while it is refused with Failed for command 0x00."""
+    arrivals, cap = case.implementation.arrivals, case.timer("redial-cap")
+    while len(arrivals) <= _PAUSES:
+        stream = await case.implementation.connect(within=1.25 * cap + case.grace.reply)
+        async with ScriptedPublisher(stream, case.grace, Recording()) as peer:
+            await peer.expect(commands.DefineOperationalModes)
+            await peer.say(responses.Failed(command=0, text="There is no place for you now."))
+    early, late = arrivals[3] - arrivals[0], arrivals[6] - arrivals[3]
+    pauses = ", ".join(f"{second - first:.2f}" for first, second in pairwise(arrivals))
+    case.note(f"pauses of {pauses} s")
+    case.require(late > 1.5 * early, "pauses that grow while it is refused", f"{pauses} s")
 
 
 @check(PUBLISHER, directions=REVERSE)

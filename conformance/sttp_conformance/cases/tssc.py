@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from sttp.wire import commands, responses
 from sttp.wire.responses import DataPacket
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscBlock, TsscDecoder, TsscEncoder, write_tssc_payload
-from sttp_conformance.aftermath import recovers
+from sttp_conformance.aftermath import recovers, report
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
 from sttp_conformance.control import ControlError
@@ -29,11 +30,22 @@ from sttp_conformance.overheard import data_packets
 from sttp_conformance.picking import everything, only, publish_and_compare
 from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.scripted_subscriber import TSSC, ScriptedSubscriber
-from sttp_conformance.violation import NotSupported
+from sttp_conformance.sessions import cache_goes_on
+from sttp_conformance.violation import NotSupported, Skip, Violation
 from sttp_conformance.ways import Direction
 
 _LARGEST_BLOCK = 32_768
 _INDEXES = np.ones(2**20, np.bool_)
+_LAST_SEQUENCE = 65_535
+_AT_ONCE = 500
+"""Measurements that are published one by one until their packets are looked at."""
+
+_LONGEST = 600.0
+"""Seconds that it may take until the sequence wraps."""
+
+_OUT_OF_STEP = 30.0
+"""Seconds in which a subscriber that is out of step is to connect anew."""
+
 _IMPOSSIBLE = 2**28
 """Measurements that no block can hold; a peer that takes memory for them shall not take that of the computer."""
 
@@ -237,6 +249,29 @@ async def tssc_carries_times_always(case: Case) -> None:
         _compressed(peer)
 
 
+@check(PUBLISHER, needs=("control:publish", "tssc"), slow=True, topic="")
+async def tssc_sequence_skips_0_when_it_wraps(case: Case) -> None:
+    """After the sequence number 65535 follows 1, and the stream stays readable."""
+    async with case.subscriber() as peer:
+        await peer.begin(TSSC)
+        signals = await everything(case, peer)
+        before, wrapped, began = -1, False, time.monotonic()
+        for turn in range(_LAST_SEQUENCE // _AT_ONCE + 2):
+            peer.recording.taken.clear()  # all that is looked at is what comes next
+            for number in range(_AT_ONCE):  # one by one, so that none shares a packet with another
+                await case.publish(case.frame(number % 3), signals)
+                await peer.measurements(1)
+            for sequence in (block.sequence for block in _blocks(peer)):
+                wanted = 1 if before == _LAST_SEQUENCE else before + 1
+                case.require(sequence == wanted, f"the sequence number {wanted} behind {before}", sequence)
+                wrapped |= before == _LAST_SEQUENCE
+                before = sequence
+            if turn == 0 and (ahead := (time.monotonic() - began) * _LAST_SEQUENCE / _AT_ONCE) > _LONGEST:
+                raise Skip(f"so many packets, one by one, would take {ahead / 60:.0f} minutes")
+        if not wrapped:
+            raise Skip(f"its sequence number is only {before} after {_LAST_SEQUENCE} measurements, one by one")
+
+
 # --- subscribers: golden streams
 
 
@@ -325,6 +360,48 @@ async def decodes_nothing_behind_a_gap(case: Case) -> None:
         got = await recovers(case, peer, tssc=True)
         wanted = rows(Columns.concatenate(sent[:2]), SIGNALS)
         case.require(got == wanted, f"only what came before the gap, {wanted}", got)
+
+
+@check(SUBSCRIBER, slow=True, topic="")
+async def connects_anew_when_no_reset_comes(case: Case) -> None:
+    """A subscriber that is out of step connects anew when no packet with sequence 0 comes."""
+    async with case.publisher() as peer:
+        await _serve(peer)
+        encoder = TsscEncoder()
+        first, _ = _encoded(encoder, [case.frame(0), case.frame(0)])
+        await peer.say(_packet(first))
+        deadline = time.monotonic() + _OUT_OF_STEP
+        while time.monotonic() < deadline:
+            # NoOP too, so that nobody takes what is dropped for silence
+            await peer.say(*map(_packet, _encoded(encoder, [case.frame(0)])), responses.NoOP())
+            try:
+                if await peer.hear(within=0.2) is None:
+                    break
+            except TimeoutError:
+                continue
+        else:
+            raise Violation(f"expected the end of the connection within {_OUT_OF_STEP:g} s of a gap, but it is up")
+    async with case.publisher() as peer:
+        await _serve(peer)
+        if case.can("report"):
+            await report(case)  # what came before the gap
+        await cache_goes_on(case, peer)
+
+
+@check(SUBSCRIBER, needs=("control:report",), slow=True, topic="")
+async def follows_the_sequence_over_its_wrap(case: Case) -> None:
+    """A subscriber takes the sequence number 1 behind 65535 for the next one."""
+    async with case.publisher() as peer:
+        await _serve(peer)
+        encoder, left = TsscEncoder(), _LAST_SEQUENCE + 5
+        while left:
+            sent = [case.frame(left % 3) for _ in range(min(left, 1_000))]
+            await peer.say(*map(_packet, _encoded(encoder, sent)))
+            wanted, left = rows(Columns.concatenate(sent), SIGNALS), left - len(sent)
+            received = await case.received(len(wanted))
+            case.require(
+                received == wanted, f"the measurements of {len(sent)} packets, {left} before the end", "others"
+            )
 
 
 @check(SUBSCRIBER, needs=("control:report",))

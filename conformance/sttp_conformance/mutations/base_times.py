@@ -94,7 +94,29 @@ def _signed(row: list[Any]) -> int:
     return time - 2**32 if row[2] >= 4 else time
 
 
+def _kept_for_later(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Base times of one connection hold on the later ones. The list of numbers is shared by all of them."""
+    shared = id(conversation.numbers)
+    if frame[0] == _BASE_TIMES:
+        _SHARED[shared] = frame
+    return (_SHARED[shared], frame) if frame[0] == _DATA and shared in _SHARED else (frame,)
+
+
+_SHARED: dict[int, bytes] = {}
+
 MUTANTS = (
+    Mutant(
+        "publisher_never_announces_base_times",
+        PUBLISHER,
+        caught_by=("announces_base_times",),
+        says=dropped(_BASE_TIMES),
+    ),
+    Mutant(
+        "subscriber_keeps_base_times_for_the_next_connection",
+        SUBSCRIBER,
+        caught_by=("old_base_times_do_not_survive_the_connection",),
+        hears=_kept_for_later,
+    ),
     Mutant(
         "publisher_sends_one_base_time",
         PUBLISHER,

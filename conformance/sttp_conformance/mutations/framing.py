@@ -9,11 +9,9 @@ from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.mutants import (
     CLOSE,
     Conversation,
-    Delay,
     Item,
     Mutant,
     Raw,
-    added_after,
     added_before,
     replaced,
 )
@@ -222,27 +220,15 @@ MUTANTS = (
         hears=replaced(None, lambda frame: CLOSE if len(frame) > 2**16 else frame),
     ),
     Mutant(
+        "subscriber_takes_no_response_over_8_mib",
+        SUBSCRIBER,
+        caught_by=("takes_metadata_of_sixteen_mebibytes",),
+        hears=replaced(None, lambda frame: CLOSE if len(frame) > 2**23 else frame),
+    ),
+    Mutant(
         "publisher_does_not_cut_what_is_published_at_once",
         PUBLISHER,
         caught_by=("keeps_data_packets_below_32_kib",),
         says=_gathered,
-    ),
-    Mutant(
-        "noops_come_all_the_time",
-        PUBLISHER,
-        says=added_after(None, _NOOP, _NOOP),
-        harmless=True,
-    ),
-    Mutant(
-        "everything_comes_a_little_later",
-        PUBLISHER,
-        says=added_before(None, Delay(0.002)),
-        harmless=True,
-    ),
-    Mutant(
-        "commands_come_a_little_later",
-        SUBSCRIBER,
-        says=added_before(None, Delay(0.002)),
-        harmless=True,
     ),
 )

@@ -43,7 +43,22 @@ def _invents(request: str, answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "measurements": [*answer["measurements"], ["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
 
 
+def _swallows_it(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Metadata of mebibytes are never digested. The list of numbers is shared by all connections."""
+    stuck = conversation.numbers
+    if len(frame) > 2**22 or stuck[0] < 0:
+        stuck[0] = -1
+        return ()
+    return (frame,)
+
+
 MUTANTS = (
+    Mutant(
+        "subscriber_inflates_until_it_is_dead",
+        SUBSCRIBER,
+        caught_by=("gives_up_gzip_that_inflates_without_end",),
+        hears=_swallows_it,
+    ),
     Mutant(
         "publisher_ends_the_connection_at_an_unknown_command",
         PUBLISHER,

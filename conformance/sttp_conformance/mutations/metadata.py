@@ -171,7 +171,29 @@ def _counts_wrong(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     return (frame + b"\0\0\0\x09FILTER",) if frame == b"\x01" else (frame,)
 
 
+def _waits_for_metadata(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """A Subscribe is not said before the metadata have come."""
+    if frame[0] == _REFRESH:
+        conversation.memory["asked"] = True
+    elif frame[0] == Command.SUBSCRIBE and "asked" in conversation.memory:
+        return () if "answered" not in conversation.memory else (frame,)
+    return (frame,)
+
+
+def _metadata_come(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    if frame[1:2] == bytes((_REFRESH,)):
+        conversation.memory["answered"] = True
+    return (frame,)
+
+
 MUTANTS = (
+    Mutant(
+        "subscriber_waits_for_metadata_for_ever",
+        SUBSCRIBER,
+        caught_by=("subscribes_though_metadata_never_comes",),
+        says=_waits_for_metadata,
+        hears=_metadata_come,
+    ),
     Mutant(
         "publisher_answers_metadata_refresh_with_a_text",
         PUBLISHER,

@@ -78,6 +78,18 @@ _SHARED: dict[int, bytes] = {}
 
 MUTANTS = (
     Mutant(
+        "publisher_ignores_the_extension",
+        PUBLISHER,
+        caught_by=("refuses_an_unknown_extension",),
+        hears=_other_bits(lambda bits: bits & 0xFF00FFFF),
+    ),
+    Mutant(
+        "publisher_refuses_an_extension_in_other_words",
+        PUBLISHER,
+        caught_by=("refuses_an_unknown_extension",),
+        says=edited(Response.FAILED, lambda text: b"Sorry: " + text, answering=_MODES),
+    ),
+    Mutant(
         "publisher_never_answers_the_modes",
         PUBLISHER,
         caught_by=("answers_operational_modes",),

@@ -78,6 +78,12 @@ MUTANTS = (
         )
     ),
     Mutant(
+        "subscriber_comes_again_at_once_when_it_is_refused",
+        SUBSCRIBER,
+        caught_by=("refusal_keeps_the_back_off",),
+        settings=_SAME,
+    ),
+    Mutant(
         "publisher_that_dials_greets",
         PUBLISHER,
         caught_by=("dialing_publisher_serves_a_whole_session",),

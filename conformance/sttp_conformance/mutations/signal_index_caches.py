@@ -539,21 +539,4 @@ MUTANTS = (
         says=added_before(_CONFIRM, b"\x05\xff\xff\xff\xff"),
         only=Direction.FORWARD,
     ),
-    Mutant(
-        "caches_are_compressed_otherwise",
-        PUBLISHER,
-        says=edited(
-            _CACHE,
-            lambda payload: (
-                payload[:1] + gzipped(_plain(payload[1:]), level=1, name=b"cache") if is_gzip(payload[1:]) else payload
-            ),
-        ),
-        harmless=True,
-    ),
-    Mutant(
-        "replies_have_other_texts",
-        PUBLISHER,
-        says=edited(Response.SUCCEEDED, lambda text: text + text, answering=Command.SUBSCRIBE),
-        harmless=True,
-    ),
 )

@@ -207,6 +207,12 @@ SELECTION = (
 
 STREAMS = (
     Mutant(
+        "publisher_reads_throttled_and_streams_everything",
+        PUBLISHER,
+        caught_by=("throttling_limits_the_rate",),
+        hears=_asks(lambda text: text.replace("throttled=True", "throttled=False")),
+    ),
+    Mutant(
         "publisher_sends_no_cache",
         PUBLISHER,
         caught_by=("offers_a_cache_for_a_subscription",),

@@ -247,7 +247,60 @@ def _first_state(columns: Columns) -> Columns:
     return columns._replace(flags=np.where(columns.flags == np.roll(columns.flags, 1), 0, columns.flags))
 
 
+def _wraps_to_0(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """The sequence counts modulo 65536."""
+    if not _is_tssc(frame):
+        return (frame,)
+    memory = conversation.memory
+    if "wrapped" not in memory:
+        memory["wrapped"] = memory.get("last") == b"\xff\xff"
+        memory["last"] = frame[12:14]
+        if not memory.pop("wrapped"):
+            return (frame,)
+        memory["wrapped"] = True
+    return (frame[:12] + (int.from_bytes(frame[12:14], "big") - 1).to_bytes(2, "big") + frame[14:],)
+
+
+def _expects_0(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """What comes behind 65535 and is not 0 is dropped."""
+    if _is_tssc(frame):
+        if "wrapped" in conversation.memory:
+            return ()
+        if frame[12:14] == b"\xff\xff":
+            conversation.memory["wrapped"] = True
+    return (frame,)
+
+
+def _out_of_step(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
+    """Packets behind a gap are dropped, and nothing else is done about it."""
+    if not _is_tssc(frame):
+        return (frame,)
+    memory, sequence = conversation.memory, int.from_bytes(frame[12:14], "big")
+    if sequence not in (0, memory.get("next", 0)):
+        return ()
+    memory["next"] = sequence + 1
+    return (frame,)
+
+
 MUTANTS = (
+    Mutant(
+        "publisher_wraps_the_sequence_to_0",
+        PUBLISHER,
+        caught_by=("tssc_sequence_skips_0_when_it_wraps",),
+        says=_wraps_to_0,
+    ),
+    Mutant(
+        "subscriber_expects_0_behind_65535",
+        SUBSCRIBER,
+        caught_by=("follows_the_sequence_over_its_wrap",),
+        hears=_expects_0,
+    ),
+    Mutant(
+        "subscriber_drops_packets_behind_a_gap_for_ever",
+        SUBSCRIBER,
+        caught_by=("connects_anew_when_no_reset_comes",),
+        hears=_out_of_step,
+    ),
     Mutant(
         "publisher_writes_tssc_version_84",
         PUBLISHER,

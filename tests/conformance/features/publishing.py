@@ -1,4 +1,4 @@
-"""A publisher with cipher keys, buffer blocks that are sent again, replays of an archive, and data over UDP."""
+"""A publisher with cipher keys, buffer blocks that are sent again, replays, throttling, and data over UDP."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ class Served:
         self._replaying: asyncio.Task[None] | None = None
         self._unconfirmed: dict[int, bytes] = {}
         self._repeating: asyncio.TimerHandle | None = None
+        self._latest: dict[str, list] = {}  # what a throttled stream sends next, by signal
+        self._publishing: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """Forget everything."""
@@ -90,6 +92,10 @@ class Served:
 
     def _stop(self) -> None:
         self._unconfirmed.clear()
+        self._latest.clear()
+        if self._publishing is not None:
+            self._publishing.cancel()
+            self._publishing = None
         if self._replaying is not None:
             self._replaying.cancel()
         if self._repeating is not None:
@@ -148,7 +154,19 @@ class Served:
     # --- data
 
     def publish(self, measurements: list) -> None:
-        """Send measurements, if they are subscribed to."""
+        """Send measurements, if they are subscribed to; of a throttled stream the latest, when they are due."""
+        if self._options.throttled and measurements:
+            self._latest |= {each[0]: each for each in measurements}
+            if self._publishing is None:
+                self._publishing = self._loop.call_later(self._options.publish_interval, self._publish_latest)
+            return
+        self._publish(measurements)
+
+    def _publish_latest(self) -> None:
+        due, self._latest, self._publishing = list(self._latest.values()), {}, None
+        self._publish(due)
+
+    def _publish(self, measurements: list) -> None:
         signals = self.session.signals
         if signals is None or self._options.start_time is not None:
             return

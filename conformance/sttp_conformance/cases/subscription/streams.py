@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from sttp.codes import Command, Response, Role
 from sttp.wire import commands, responses
 from sttp.wire.responses import DataPacket
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, check
+from sttp_conformance.measurements import Measurements
 from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC, ScriptedSubscriber
 from sttp_conformance.sessions import catalogue, goes_on, offered, said, streaming
 from sttp_conformance.ways import Direction
 
 _TEXTS = (Command.DEFINE_OPERATIONAL_MODES, Command.SUBSCRIBE, Command.UNSUBSCRIBE)
+
+_INTERVAL, _DURING = 1.0, 3.0
+"""Seconds between two values of a throttled stream, and for how long is looked."""
 
 _QUIET = (responses.NoOP, responses.UpdateBaseTimes)
 
@@ -77,6 +84,28 @@ async def texts_fill_their_replies(case: Case) -> None:
 
 
 # --- data
+
+
+@check(PUBLISHER, needs=("control:publish", "throttling"), topic="")
+async def throttling_limits_the_rate(case: Case) -> None:
+    """With throttled, a publisher sends the latest value of each signal, once in each publish interval."""
+    async with case.subscriber() as peer:
+        await peer.begin(COMPACT)
+        signals = (await peer.subscribe(throttled=True, publish_interval=_INTERVAL)).signals
+        await peer.fence()
+        began, sent = time.monotonic(), []
+        while time.monotonic() < began + _DURING:
+            sent.append(case.frame(0, 1))
+            await case.publish(sent[-1], signals)
+            await asyncio.sleep(1 / 50)
+        most = 2 * (2 + (time.monotonic() - began) / _INTERVAL)
+        last = int(sent[-1].ticks[0])
+        arrived: list[Measurements] = []
+        while last not in (times := [time for each in arrived for time in each.rows["ticks"].tolist()]):
+            case.require(len(times) <= most, f"at most {most:.0f} measurements of {2 * len(sent)}", len(times))
+            arrived.append(await peer.measurements(1, within=_INTERVAL + case.grace.reply))
+        case.note(f"{len(times)} of {2 * len(sent)} measurements came")
+        case.require(len(times) <= most, f"at most {most:.0f} measurements of {2 * len(sent)}", len(times))
 
 
 @check(PUBLISHER, needs=("control:publish",))
