@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sttp-slow", action="store_true", help="make checks too that take minutes")
     group.addoption("--sttp-direction", action="append", metavar="DIRECTION", help="only forward, or only reverse")
     group.addoption("--sttp-transport", action="append", metavar="SCHEME", help="only over this transport")
+    group.addoption("--sttp-edition", metavar="EDITION", help="the edition of the requirements that counts")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -61,7 +61,7 @@ async def run(
     began, started = time.monotonic(), datetime.now(UTC)
     checks = load_checks()
     ways = selection.ways(adapter)
-    ledger = load_ledger().at(selection.edition) if selection.edition else load_ledger()
+    ledger = load_ledger(selection.edition)
     judgement = Judgement(adapter, selection, ledger)
     results: list[Result] = []
     chosen = [(check, way) for check in selection.checks(checks) for way in ways if check.fits(way, ways)]
