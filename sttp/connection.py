@@ -251,7 +251,8 @@ class Connection(Generic[E]):
         if deadline is not None:
             self._set_alarm(deadline)
         self._waits_until = inf if deadline is None else deadline
-        self._idle.set()
+        if not self._wake.is_set():  # else more has come while the last was being sent
+            self._idle.set()
         await self._wake.wait()
         deadline = self.session.deadline
         if deadline is not None and deadline <= monotonic():

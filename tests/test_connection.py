@@ -420,6 +420,26 @@ async def test_draining_waits_until_the_stream_has_taken_everything() -> None:
     assert await running is None
 
 
+async def test_draining_waits_also_for_what_comes_while_something_is_being_sent() -> None:
+    left, right = stream_pair(capacity=100)
+    publisher = Answering(left)
+    running = asyncio.create_task(publisher.connection.run())
+    async with WireSubscriber(right) as peer:
+        await peer.settle()
+        await publisher.connection.drained()
+        for _ in range(2):
+            publisher.session.send_user_response(0, bytes(1000), command=0)
+            publisher.connection.wake()
+            await turns()
+        draining = asyncio.create_task(publisher.connection.drained())
+        await peer.expect(responses.UserResponse)
+        await turns()
+        assert not draining.done()
+        await peer.expect(responses.UserResponse)
+        await draining
+    assert await running is None
+
+
 async def test_draining_does_not_wait_for_a_connection_that_has_ended() -> None:
     left, right = stream_pair()
     connection = publishing(left)
