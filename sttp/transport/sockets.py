@@ -63,6 +63,7 @@ class SocketStream(asyncio.BufferedProtocol):
         self._waiting: asyncio.Future[int] | None = None
         self._receiver: Receiver | None = None
         self._target: memoryview | bytearray = bytearray()
+        self._pushed_size = 0
         self._own_target = bytearray()
         self._ahead = memoryview(b"")
         self._closed = False
@@ -190,7 +191,9 @@ class SocketStream(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
         """Called by the event loop: where shall the next bytes go?"""
         if self._receiver is not None:
-            return self._receiver.buffer()
+            buffer = self._receiver.buffer()
+            self._pushed_size = len(buffer)
+            return buffer
         if self._waiting is not None and not self._waiting.done():
             return self._target
         self._own_target = bytearray(_AHEAD)
@@ -199,6 +202,8 @@ class SocketStream(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Called by the event loop: so many bytes are in the buffer that it was given."""
         if self._receiver is not None:
+            if nbytes == self._pushed_size:
+                self._give_others_their_turn()
             self._push(nbytes)
         elif self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(nbytes)
@@ -242,6 +247,16 @@ class SocketStream(asyncio.BufferedProtocol):
         if not self._ahead:
             self._resume_reading()
         return count
+
+    def _give_others_their_turn(self) -> None:
+        # after a full buffer uvloop reads again at once, up to 32 times: a peer that never stops would have the loop
+        # for itself
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._ahead:
+            self._resume_reading()
 
     def _resume_reading(self) -> None:
         if not self._transport.is_closing():

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from sttp.transport import TransportError
 from sttp_tcp import TcpTransport
 
 if sys.platform == "win32":
@@ -65,5 +66,43 @@ def test_a_stream_whose_peer_is_gone_can_be_ended(end: str) -> None:
             dialing.abort()
         await dialing.close()
         await accepted.close()
+
+    play(scene)
+
+
+def test_a_peer_that_never_stops_leaves_others_their_turn() -> None:
+    """What it has sent is there already, and may be pushed at once; but others come in between."""
+
+    class Taker:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def buffer(self) -> bytearray:
+            return bytearray(1000)
+
+        def received(self, count: int, /) -> bool:
+            self.calls += 1
+            return True
+
+        def ended(self, error: TransportError | None, /) -> None:
+            pass
+
+    async def scene(stack: AsyncExitStack) -> None:
+        transport = TcpTransport()
+        listener = await transport.listen("127.0.0.1:0")
+        stack.push_async_callback(listener.close)
+        dialing = await transport.dial(listener.address)
+        accepted = await listener.accept()
+        stack.callback(dialing.abort)
+        stack.callback(accepted.abort)
+        taker = Taker()
+        await dialing.send([bytes(100_000)])
+        accepted.push_to(taker)
+        before = taker.calls
+        most = 0
+        while taker.calls < 100:
+            await asyncio.sleep(0)
+            most, before = max(most, taker.calls - before), taker.calls
+        assert most <= 2
 
     play(scene)
