@@ -247,20 +247,23 @@ class Connection(Generic[E]):
             self.stream.abort()  # the send that waits fails
 
     async def _wait(self) -> None:
-        deadline = self.session.deadline
+        deadline = self._deadline
         if deadline is not None:
             self._set_alarm(deadline)
         self._waits_until = inf if deadline is None else deadline
         if not self._wake.is_set():  # else more has come while the last was being sent
             self._idle.set()
         await self._wake.wait()
-        deadline = self.session.deadline
+        deadline = self._deadline
         if deadline is not None and deadline <= monotonic():
-            async with self._handling:
-                # while events are being handled nobody listens, so that nobody can be blamed for silence
-                pass
             self.session.handle_deadline(now=monotonic())
             await self._handle_events()
+
+    @property
+    def _deadline(self) -> float | None:
+        """When something is due; None for never, and while events are being handled."""
+        # then nobody listens, so that nobody can be blamed for silence; whoever reads puts it off and wakes us
+        return None if self._handling.locked() else self.session.deadline
 
     def _set_alarm(self, deadline: float) -> None:
         """Wake who waits at `deadline`, or before: to wake for nothing costs less than to set a timer at each turn."""
@@ -278,7 +281,8 @@ class Connection(Generic[E]):
     async def _finish(self, reading: asyncio.Task[None]) -> None:
         """End our side, then give the peer a moment to read what we sent last."""
         with suppress(TransportError, TimeoutError):
-            await self.stream.send_eof()
+            async with asyncio.timeout(WRITE_TIMEOUT):  # with TLS it is said in bytes, and the peer may take none
+                await self.stream.send_eof()
             async with asyncio.timeout(LINGER):
                 await reading
                 rest = bytearray(REST_SIZE)

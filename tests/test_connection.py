@@ -243,6 +243,23 @@ async def test_a_peer_that_takes_nothing_is_why_it_ended(monkeypatch: pytest.Mon
     await right.close()
 
 
+async def test_a_peer_that_does_not_take_the_end_of_the_stream_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stuck(MemoryStream):
+        async def send_eof(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "WRITE_TIMEOUT", 0.001)
+    left, right = stream_pair()
+    connection = publishing(left)
+    left.__class__ = Stuck
+    close(connection)
+    async with asyncio.timeout(5):
+        assert await connection.run() is None
+    await right.close()
+
+
 async def test_an_error_in_a_handler_is_not_swallowed_and_closes_the_stream() -> None:
     async def fail(event: object) -> None:
         raise ZeroDivisionError
@@ -333,6 +350,36 @@ async def test_a_handler_that_takes_its_time_is_not_the_silence_of_the_peer() ->
         await handled.wait()
         await turns()
         assert not connection.session.ended
+    assert await running is None
+
+
+async def test_what_is_said_while_a_handler_takes_its_time_goes_out() -> None:
+    """Also when the peer would have been given up by now, if anybody listened."""
+    left, right = stream_pair()
+    go_on = asyncio.Event()
+
+    async def handle(event: SubscriberEvent) -> None:
+        if isinstance(event, ModesAccepted):
+            await go_on.wait()
+
+    connection = subscribing(left, handle, config=SubscriberConfig(silence_timeout=0.05))
+    session = connection.session
+    assert isinstance(session, SubscriberSession)
+    running = asyncio.create_task(connection.run())
+    async with WirePublisher(right) as peer:
+        await peer.settle()
+        deadline = session.deadline
+        assert deadline is not None
+        while monotonic() < deadline + 0.01:  # noqa: ASYNC110 - nothing to wait for but the clock
+            await asyncio.sleep(0)
+        await turns()
+        session.send_user_command(0, b"now")
+        connection.wake()
+        async with asyncio.timeout(5):
+            assert await peer.expect(commands.UserCommand) == commands.UserCommand(number=0, payload=b"now")
+        go_on.set()
+        await turns()
+        assert not session.ended
     assert await running is None
 
 
