@@ -9,11 +9,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from math import inf
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
+from sttp.alarm import Alarm
 from sttp.errors import SilenceError, STTPError, TransportError
 from sttp.inlet import open_inlet
 from sttp.session.base import Session
@@ -41,6 +42,9 @@ a peer that asks and asks and does not read fills its own buffers, not our memor
 WRITE_TIMEOUT: Final = 30.0
 """Seconds that a peer may take for one piece before it counts as dead; that is 70 kbit/s."""
 
+LAST_CHANCE: Final = 0.1
+"""Seconds more, in which the event loop turns: perhaps the peer has taken all, and only we had no time to see it."""
+
 REST_SIZE: Final = 4096
 """Bytes read at once of what nobody will look at: a thousand strangers may be on their way out together."""
 
@@ -65,6 +69,7 @@ class Connection(Generic[E]):
     stream: ByteStream
     session: Session[E]
     handle: Callable[[E], Awaitable[None]]
+    _: KW_ONLY
     handle_now: Callable[[E], bool] = lambda event: False
     supply: Callable[[], bool] = lambda: False
     tally: Tally = field(default_factory=Tally)
@@ -76,11 +81,15 @@ class Connection(Generic[E]):
     _events: deque[E | Ended] = field(default_factory=deque)
     _error: STTPError | None = None
     _over: bool = False
-    _alarm: asyncio.TimerHandle | None = None
-    _alarm_at: float = inf
+    _alarm: Alarm = field(init=False)
     _waits_until: float = inf
-    _watch: asyncio.TimerHandle | None = None
+    _watch: Alarm = field(init=False)
     _sending_since: float | None = None
+    _doubted: float | None = None
+
+    def __post_init__(self) -> None:
+        self._alarm = Alarm(self._wake.set)
+        self._watch = Alarm(self._look)
 
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
@@ -105,9 +114,8 @@ class Connection(Generic[E]):
         finally:
             self._over = True
             self._idle.set()
-            for timer in (self._alarm, self._watch):
-                if timer is not None:
-                    timer.cancel()
+            self._alarm.cancel()
+            self._watch.cancel()
             await self.stream.close()
         return self._error
 
@@ -221,7 +229,7 @@ class Connection(Generic[E]):
         try:
             for piece in _pieces(output):
                 self._sending_since = monotonic()
-                self._keep_watch()
+                self._watch.set(self._sending_since + WRITE_TIMEOUT)
                 await self.stream.send(piece)
                 self.tally.bytes_sent += sum(map(len, piece))
         except TransportError as error:
@@ -230,26 +238,24 @@ class Connection(Generic[E]):
         finally:
             self._sending_since = None
 
-    def _keep_watch(self) -> None:
-        """Give the peer up when it takes too little. The timer is looked after now and then, not at each piece."""
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(WRITE_TIMEOUT, self._look)
-
     def _look(self) -> None:
-        self._watch = None
-        if self._sending_since is None:
+        """Give a peer up that takes too little, unless it was us who stood still: then the next turn shows it."""
+        since, now = self._sending_since, monotonic()
+        if since is None:
             return
-        rest = self._sending_since + WRITE_TIMEOUT - monotonic()
-        if rest > 0:
-            self._watch = asyncio.get_running_loop().call_later(rest, self._look)
+        if now < since + WRITE_TIMEOUT:
+            self._watch.set(since + WRITE_TIMEOUT)
+        elif self._doubted != since:
+            self._doubted = since
+            self._watch.set(now + LAST_CHANCE)
         else:
-            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=monotonic())
+            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=now)
             self.stream.abort()  # the send that waits fails
 
     async def _wait(self) -> None:
         deadline = self._deadline
         if deadline is not None:
-            self._set_alarm(deadline)
+            self._alarm.set(deadline)
         self._waits_until = inf if deadline is None else deadline
         if not self._wake.is_set():  # else more has come while the last was being sent
             self._idle.set()
@@ -264,19 +270,6 @@ class Connection(Generic[E]):
         """When something is due; None for never, and while events are being handled."""
         # then nobody listens, so that nobody can be blamed for silence; whoever reads puts it off and wakes us
         return None if self._handling.locked() else self.session.deadline
-
-    def _set_alarm(self, deadline: float) -> None:
-        """Wake who waits at `deadline`, or before: to wake for nothing costs less than to set a timer at each turn."""
-        if self._alarm is not None:
-            if self._alarm_at <= deadline:
-                return
-            self._alarm.cancel()
-        self._alarm_at = deadline
-        self._alarm = asyncio.get_running_loop().call_later(max(deadline - monotonic(), 0), self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        self._wake.set()
 
     async def _finish(self, reading: asyncio.Task[None]) -> None:
         """End our side, then give the peer a moment to read what we sent last."""

@@ -81,7 +81,7 @@ class PushedInlet(Inlet):
     ) -> None:
         super().__init__(stream, session, tally=tally, read_size=read_size)
         self._act = act
-        self._stopped: asyncio.Future[None]
+        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def receive(self) -> None:
         """Let the stream push until something has come that needs waiting, or its end."""

@@ -92,7 +92,7 @@ class Intake:
         self._complained: set[str] = set()
         self._session = SubscriberSession(config, now=monotonic())
         self._connection: Connection[SubscriberEvent] = Connection(
-            link.stream, self._session, self._handle, self._handle_now, tally=tally
+            link.stream, self._session, self._handle, handle_now=self._handle_now, tally=tally
         )
         #: why the publisher refused the subscription, if it did
         self.refused: RefusedError | None = None

@@ -6,13 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sized
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sttp.errors import OverrunError, STTPError
 
 __all__ = ["BatchQueue", "Overflow"]
 
 B = TypeVar("B", bound=Sized)
+
+MOST_BATCHES: Final = 65_536
+"""Batches that wait at most, whatever the limit. Each takes a kilobyte besides its measurements, and may have one."""
 
 
 class Overflow(StrEnum):
@@ -61,14 +64,14 @@ class BatchQueue(Generic[B]):
         size = sum(map(len, batches))
         if self._closed or not size:
             return True
-        if self._size and self._size + size > self._limit:
+        if self._lacks_room(size, len(batches)):
             match self._overflow:
                 case Overflow.WAIT:
                     return False
                 case Overflow.DISCONNECT:
-                    raise OverrunError(f"more than {self._limit} measurements are waiting to be taken")
+                    raise OverrunError(f"more than {self._most} are waiting to be taken")
                 case Overflow.DROP_OLDEST:
-                    while self._size and self._size + size > self._limit:
+                    while self._lacks_room(size, len(batches)):
                         self.dropped += self._count(self._pop())
         for batch in batches:
             if len(batch):
@@ -139,6 +142,16 @@ class BatchQueue(Generic[B]):
         self._batches.clear()
         self._size = 0
         self._room.set()
+
+    def _lacks_room(self, size: int, batches: int) -> bool:
+        waiting = len(self._batches)
+        return bool(waiting) and (self._size + size > self._limit or waiting + batches > MOST_BATCHES)
+
+    @property
+    def _most(self) -> str:
+        if len(self._batches) >= MOST_BATCHES:
+            return f"{MOST_BATCHES} batches"
+        return f"{self._limit} measurements"
 
     def _append(self, batch: B) -> None:
         self._batches.append(batch)

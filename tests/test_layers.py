@@ -18,7 +18,7 @@ STREAMS = {"sttp.codes", "sttp.errors", "sttp.security", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
-CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.inlet", "sttp.connection"}
+CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.alarm", "sttp.inlet", "sttp.connection"}
 ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.catalogue"}
 
 # What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
@@ -49,6 +49,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.queues": VOCABULARY,
     "sttp.peer_events": VOCABULARY,
     "sttp.catalogue": MEANING | {"sttp.wire"},
+    "sttp.alarm": set(),
     "sttp.inlet": CONNECTED,
     "sttp.connection": CONNECTED,
     "sttp.routing": VOCABULARY,
@@ -69,9 +70,9 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
-    "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.inlet", "sttp.intake",
-    "sttp.peer_events", "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber", "sttp.testing",
-    "sttp.testing.sessions", "sttp.transport",
+    "sttp.alarm", "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.inlet",
+    "sttp.intake", "sttp.peer_events", "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber",
+    "sttp.testing", "sttp.testing.sessions", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sttp import queues
 from sttp.errors import OverrunError, TransportError
 from sttp.measurement import MeasurementBatch, Signal, SignalTable
 from sttp.queues import BatchQueue, Overflow
@@ -241,3 +242,15 @@ def test_nothing_is_lost_or_counted_twice(steps: list[int | str], overflow: Over
             waiting.append(new)
     assert queue.dropped == dropped
     assert [queue.take() for _ in range(len(waiting) + 1)] == [*waiting, None]
+
+
+async def test_the_number_of_batches_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "MOST_BATCHES", 3)
+    waiting, dropping, ending = (BatchQueue[list[int]](1000, overflow) for overflow in Overflow)
+    for _ in range(3):
+        assert all(queue.offer([1]) for queue in (waiting, dropping, ending))
+    assert not waiting.offer([1])
+    assert dropping.offer([1])
+    assert dropping.dropped == 1
+    with pytest.raises(OverrunError, match="more than 3 batches are waiting to be taken"):
+        ending.offer([1])

@@ -146,6 +146,9 @@ class PushingStream(ByteStream, Protocol):
     That is for speed only, and no stream has to. To receive by `receive_into` and to be pushed may alternate, and
     everything promised there holds here too: the bytes are the same in the same order, and who takes none makes the
     other end wait.
+
+    A stream that has this method is pushed, not asked. One that wraps or derives from another to look at its bytes must
+    look at those that are pushed as well.
     """
 
     def push_to(self, receiver: Receiver | None, /) -> None:
