@@ -1,4 +1,4 @@
-"""Run the suite again and again with all cores loaded, and see whether the verdicts are equal each time.
+"""Run the suite again and again over TCP with all cores loaded, and see whether the verdicts are equal each time.
 
 python conformance/repeat.py conformance/adapters/sttp-kit [RUNS [WORD ...]]
 """
@@ -33,7 +33,7 @@ def main(adapter: str, runs: str = "10", *words: str) -> int:
     differing: set[str] = set()
     try:
         for number in range(1, int(runs) + 1):
-            record = asyncio.run(run(read_adapter(Path(adapter)), Selection(words=words)))
+            record = asyncio.run(run(read_adapter(Path(adapter)), Selection(words=words, transports=("tcp",))))
             found = verdicts(record)
             first = first or found
             apart = {each for each in first.keys() | found.keys() if first.get(each) != found.get(each)}
