@@ -451,11 +451,16 @@ def read_responses(
             return
 
 
+_NOOP: Final = NoOP()
+
+
 def _read(
     code: int, command: int, payload: memoryview, modes: OperationalModes, limits: Limits, tolerances: Tolerances
 ) -> AnyResponse:
     if code == Response.DATA_PACKET:
         return read_data_packet(payload, limits, tolerances)
+    if code == Response.NOOP and not payload:
+        return _NOOP  # every few seconds from everyone; and a flood of them must cost little
     if is_user_response(code):
         return UserResponse(number=code - Response.USER_RESPONSE_00, command=command, payload=bytes(payload))
     if code == Response.SUCCEEDED and command == Command.METADATA_REFRESH:
