@@ -98,7 +98,7 @@ properties: $(DONE)/extra-test
 
 fuzz: $(DONE)/extra-test $(DONE)/group-fuzz
 	@echo "Fuzzing eight targets, ten minutes each; FUZZ_SECONDS=S changes that. What is found stays in .fuzz ..."
-	@$(BIN)/python tests/fuzz/run.py --all --seconds $(or $(FUZZ_SECONDS),600)
+	@$(BIN)/python tests/fuzz/run.py --all --seconds $(or $(FUZZ_SECONDS),600) && $(BIN)/python tests/fuzz/run.py --keep
 
 soak: $(DONE)/wheel-installed
 	@$(BIN)/python tests/soak/kills.py

@@ -6,6 +6,7 @@ byte or two choose variants, so that the fuzzer can reach them all.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
@@ -34,7 +35,10 @@ from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscDecoder, read_tssc_payload
 
-__all__ = ["SEEDS", "TARGETS"]
+__all__ = ["CORPUS", "SEEDS", "TARGETS", "corpus", "write_corpus"]
+
+CORPUS = Path(__file__).parent / "corpus"
+"""What earlier runs of the fuzzer have found to be of use: a file for each target, an input a line, in base 64."""
 
 LIMITS = Limits(metadata=2**20, signal_index=4095, filter_steps=2**16, filter_texts=2**16)
 """Small enough that a run is about parsing, not about waiting."""
@@ -46,6 +50,19 @@ MODES = (
     OperationalModes(flags=ModeFlags.TSSC | ModeFlags.GZIP | ModeFlags.COMPRESS_SIGNAL_INDEX_CACHE),
 )
 SIGNALS = np.ones(64, np.bool_)
+
+
+def corpus(name: str) -> list[bytes]:
+    """The inputs that were kept for a target."""
+    path = CORPUS / f"{name}.txt"
+    return [b64decode(line) for line in path.read_text("ascii").split()] if path.exists() else []
+
+
+def write_corpus(name: str, inputs: Iterable[bytes]) -> None:
+    """Keep these inputs for a target, the shortest first."""
+    lines = sorted({b64encode(each).decode() for each in inputs if each}, key=lambda line: (len(line), line))
+    CORPUS.mkdir(exist_ok=True)
+    (CORPUS / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
 def _modes(data: bytes) -> OperationalModes:

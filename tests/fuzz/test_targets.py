@@ -54,3 +54,12 @@ def test_a_target_does_something(name: str) -> None:
     finally:
         sys.setprofile(before)
     assert len(entered) >= 8, "a generator that nobody iterates over parses nothing"
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_a_target_endures_what_the_fuzzer_has_kept(name: str) -> None:
+    kept = targets.corpus(name)
+    assert kept
+    for data in kept:
+        with suppress(STTPError):
+            targets.TARGETS[name](data)
