@@ -20,7 +20,7 @@ from sttp.wire.signal_index_cache import SignalIndexCache, write_signal_index_ca
 from sttp.wire.subscription import SubscriptionOptions
 from sttp.wire.tssc import TsscEncoder, write_tssc_payload
 from sttp_conformance.measurements import Measurements
-from sttp_conformance.transcript import Transcript, difference, read_transcript
+from sttp_conformance.transcript import Transcript, difference, read_transcript, shown
 
 TSSC = OperationalModes()
 COMPACT = OperationalModes(flags=ModeFlags.GZIP | ModeFlags.COMPRESS_METADATA)
@@ -241,3 +241,12 @@ def test_both_speakers_are_compared() -> None:
     )
     assert "the subscribers differ in line 2:" in told
     assert "the publishers differ in line 5:" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(ModeFlags(0), "NONE"), (ModeFlags.GZIP | ModeFlags.TSSC, "GZIP|TSSC"), (ModeFlags(0x21), "GZIP|1")],
+)
+def test_modes_are_shown_by_their_names(flags: ModeFlags, said: str) -> None:
+    message = commands.DefineOperationalModes(modes=OperationalModes(flags=flags))
+    assert f"modes=(version=2, encoding=UTF_8, flags={said}, extension=0)" in shown(message)

@@ -36,6 +36,7 @@ WORDS: Final = frozenset(
     }
 )  # fmt: skip
 """What an implementation may say that it does not support, besides ends, versions, encodings and requests."""
+
 _CREDENTIALS: Final = ("certificate", "key", "peer-certificate")
 """What an implementation has to be given where it speaks TLS."""
 

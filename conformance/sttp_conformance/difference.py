@@ -58,7 +58,7 @@ class Difference:
 
     @property
     def changes(self) -> list[Change]:
-        """What is not the same, in the order of chapters. A message that changed is no change of a verdict."""
+        """What is not the same, by name of the chapter. A message that changed is no change of a verdict."""
         old, new = ({_key(each): each for each in record.results} for record in (self.old, self.new))
         pairs = [Change(old.get(key), new.get(key), bool(self.new.selected)) for key in sorted(old.keys() | new.keys())]
         return [each for each in pairs if each.old is None or each.new is None or each.old.verdict != each.new.verdict]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from sttp_conformance.checks import Check, load_checks
 from sttp_conformance.ledger import Requirement, load_ledger
 from sttp_conformance.mutants import load_mutants
+from sttp_conformance.selection import Selection
 
 __all__ = ["explained", "listed"]
 
@@ -16,12 +17,10 @@ __all__ = ["explained", "listed"]
 def listed(words: tuple[str, ...] = ()) -> Iterator[str]:
     """One line for each check: its chapter, name, role, level and requirements."""
     ledger = load_ledger()
-    for check in load_checks().values():
-        texts = (check.name, check.chapter, *check.requirements)
-        if not words or any(word.lower() in text.lower() for word in words for text in texts):
-            level = ledger.level_of(check.requirements)
-            marks = " slow" if check.slow else ""
-            yield f"{check.chapter}  {check.name}  {check.role.value}  {level}{marks}  {' '.join(check.requirements)}"
+    for check in Selection(words=words).checks(load_checks()):
+        level = ledger.level_of(check.requirements)
+        marks = " slow" if check.slow else ""
+        yield f"{check.chapter}  {check.name}  {check.role.value}  {level}{marks}  {' '.join(check.requirements)}"
 
 
 def explained(name: str) -> list[str]:
@@ -31,7 +30,7 @@ def explained(name: str) -> list[str]:
         name: name of the check, or id of the requirement.
 
     Raises:
-        KeyError: there is neither; the message says what is like it.
+        KeyError: there is neither; the message says what is like it, or how the checks of a chapter are listed.
     """
     checks, ledger = load_checks(), load_ledger()
     if name.upper() in ledger.requirements:
@@ -41,6 +40,8 @@ def explained(name: str) -> list[str]:
         for each in checks[name].requirements:
             lines += ["", *_requirement(ledger.requirements[each], set(checks))]
         return lines
+    if name in {check.chapter for check in checks.values()}:
+        raise KeyError(f"{name} is a chapter; sttp conformance list -k {name} has its checks")
     near = difflib.get_close_matches(name, [*checks, *ledger.requirements], n=3)
     raise KeyError(f"there is no check and no requirement {name!r}" + (f"; like it: {', '.join(near)}" if near else ""))
 

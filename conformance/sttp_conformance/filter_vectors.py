@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
@@ -287,15 +286,12 @@ def of_measurements(questions: Iterable[Question]) -> list[Question]:
     return found
 
 
-@cache
 def _typed() -> tuple[Question, ...]:
     found = []
     for name in ("filter.json", "filter-divergent.json"):
         for vector in _read(name):
-            expression, expected = (
-                vector["expression"],
-                vector.get("expected") or vector.get(str(vector.get("recommended"))),
-            )
+            expression = vector["expression"]
+            expected = vector.get("expected") or vector.get(str(vector.get("recommended")))
             if "TypeTest" not in (vector["table"], *re.findall(r"FILTER (\w+)", expression)) or expected is None:
                 continue
             if vector["kind"] == "value":

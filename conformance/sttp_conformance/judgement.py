@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 
 from sttp_conformance.adapter import WORDS, Adapter
 from sttp_conformance.checks import Check
@@ -92,21 +93,27 @@ class Judgement:
         found = []
         for entry in self._adapter.expectations.known:
             if entry.check not in checks:
-                found.append(f"{entry}: there is no such check")
+                found.append(f"{entry}: there is no such check{_meant(entry.check, checks)}")
             elif self._selection.is_whole and not any(
                 entry.fits(each.check, each.subject, each.role, each.direction, each.transport)
                 and each.verdict is not Verdict.UNSUPPORTED
                 for each in results
             ):
                 found.append(f"{entry}: it applies to nothing that was checked")
+        names = {*checks, *ENDS, *self._ledger.requirements, *WORDS}
         for what, reason in self._adapter.expectations.unsupported.items():
-            is_known = what in checks or what in ENDS or what in self._ledger.requirements
-            is_need = what in WORDS or what.partition(":")[0] in _CAPABILITIES
+            is_known = what in names or what.partition(":")[0] in _CAPABILITIES
             is_asked_for = what in ENDS or any(
                 what in (check.name, *check.requirements, *check.needs) for check in checks.values()
             )
-            if not (is_known or is_need):
-                found.append(f"unsupported {what}: it is no end, capability, check or requirement")
+            if not is_known:
+                found.append(f"unsupported {what}: it is no end, capability, check or requirement{_meant(what, names)}")
             elif is_asked_for and self._selection.is_whole and not any(each.message == reason for each in results):
                 found.append(f"unsupported {what}: it applies to nothing that would have been checked")
         return tuple(found)
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    """What somebody who wrote a name that does not exist may have meant."""
+    near = difflib.get_close_matches(name, sorted(names), n=2, cutoff=0.75)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -77,8 +77,17 @@ async def launch(
         return await Process.start(command, environment, adapter.file.parent.resolve())
     except OSError as error:
         raise LaunchError(
-            f"{end}: the command cannot be started: {command[0]}: {error.strerror} ({adapter.file}: commands.{end})"
+            f"{end}: the command cannot be started: {command[0]}: {_reason(error, command[0], adapter.file.parent)} "
+            f"({adapter.file}: commands.{end})"
         ) from None
+
+
+def _reason(error: OSError, program: str, folder: Path) -> str:
+    """Why a program cannot be started, in words that say what to do."""
+    if not isinstance(error, FileNotFoundError) or "/" in program:
+        return error.strerror or str(error)
+    here = f"; write ./{program} for the one in the folder of the adapter" if (folder / program).is_file() else ""
+    return f"there is no such program on the PATH{here}"
 
 
 def _handed_over(way: Way, credentials: Credentials) -> dict[str, str]:

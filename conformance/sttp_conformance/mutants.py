@@ -215,7 +215,7 @@ def together(mutants: Sequence[Mutant]) -> Mutant:
 
 
 def load_mutants() -> Mapping[str, Mutant]:
-    """All mutants by name, in the order of the chapters.
+    """All mutants by name; those of a chapter stand together.
 
     Raises:
         ValueError: two have one name.

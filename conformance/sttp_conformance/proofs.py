@@ -118,7 +118,8 @@ def summary(judged: Sequence[Judged]) -> Iterator[str]:
     wrong = [each for each in judged if not each.mutant.harmless]
     seen = [each for each in wrong if not each.unjudged]
     if seen:
-        caught, rate = sum(each.holds for each in seen), _rate(sum(each.holds for each in seen), len(seen))
+        caught = sum(each.holds for each in seen)
+        rate = _rate(caught, len(seen))
         yield f"{caught} of {len(seen)} mutants are caught by all checks that must catch them: kill rate {rate}"
         one_way = [each for each in seen if each.mutant.only]
         of_those = sum(each.holds for each in one_way)

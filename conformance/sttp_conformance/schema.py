@@ -40,23 +40,24 @@ def faults(value: Any, schema: dict[str, Any], *, root: dict[str, Any] | None = 
         place: what the value is called.
     """
     root = root or schema
+    place_or_all = place or "the whole"
     if "$ref" in schema:
         target: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
             target = target[step]
         schema = target
     if "type" in schema and not _is(value, schema["type"]):
-        yield f"{place}: {_short(value)} does not fit; write {_wanted(schema)}"
+        yield f"{place_or_all}: {_short(value)} does not fit; write {_wanted(schema)}"
         return
     if "const" in schema and value != schema["const"]:
-        yield f"{place}: {_short(value)} does not fit; write {_wanted(schema)}"
+        yield f"{place_or_all}: {_short(value)} does not fit; write {_wanted(schema)}"
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{place}: {_short(value)} does not fit; write {_wanted(schema)}"
+        yield f"{place_or_all}: {_short(value)} does not fit; write {_wanted(schema)}"
     if isinstance(value, dict):
         yield from _faults_of_table(value, schema, root, place)
     elif isinstance(value, list | tuple):
         if len(value) < schema.get("minItems", 0):
-            yield f"{place}: it is empty; write {_wanted(schema)}"
+            yield f"{place_or_all}: it is empty; write {_wanted(schema)}"
         for number, item in enumerate(value):
             yield from faults(item, schema.get("items", {}), root=root, place=f"{place}[{number}]")
 
@@ -64,18 +65,21 @@ def faults(value: Any, schema: dict[str, Any], *, root: dict[str, Any] | None = 
 def _faults_of_table(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], place: str) -> Iterator[str]:
     known = schema.get("properties", {})
     prefix = f"{place}." if place else ""
+    others = schema.get("additionalProperties", True)
+    strange = [] if others else [key for key in value if key not in known]
+    meant = {key: near[0] for key in strange if (near := difflib.get_close_matches(key, known, n=1))}
+    for key, name in meant.items():  # first, because what was meant may be said to be missing
+        yield f"{prefix}{key}: there is no such key; did you mean {name}?"
     for key in schema.get("required", ()):
         if key not in value:
             yield f"{prefix}{key}: it is missing; write {_wanted(known[key])}"
     for key, item in value.items():
         if key in known:
             yield from faults(item, known[key], root=root, place=f"{prefix}{key}")
-        elif isinstance(others := schema.get("additionalProperties", True), dict):
+        elif isinstance(others, dict):
             yield from faults(item, others, root=root, place=f"{prefix}{key}")
-        elif not others:
-            nearest = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"known here are {', '.join(known)}"
-            yield f"{prefix}{key}: there is no such key; {hint}"
+        elif key in strange and key not in meant:
+            yield f"{prefix}{key}: there is no such key; known here are {', '.join(known)}"
 
 
 def _is(value: Any, kinds: str | list[str]) -> bool:

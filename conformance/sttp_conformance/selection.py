@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.checks import Check
@@ -49,6 +49,10 @@ class Selection:
     def checks(self, checks: Mapping[str, Check]) -> list[Check]:
         """The checks that are asked for."""
         return [check for check in checks.values() if self.chooses(check)]
+
+    def idle_words(self, checks: Mapping[str, Check]) -> list[str]:
+        """The words that choose no check: most likely they are misspelt."""
+        return [word for word in self.words if not replace(self, words=(word,)).checks(checks)]
 
     def ways(self, adapter: Adapter) -> list[Way]:
         """The ways that are asked for."""

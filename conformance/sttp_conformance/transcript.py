@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sttp.codes import Role
+from sttp.codes import OperationalModes, Role
 from sttp.errors import ProtocolError
 from sttp.limits import DEFAULT_LIMITS
 from sttp.wire import commands, responses
@@ -231,11 +231,18 @@ def _cache(cache_index: int | None, cache: SignalIndexCache) -> str:
 
 def shown(message: Any, *, separator: str = " ") -> str:
     """Name and fields of a message."""
-    fields = [(each.name, getattr(message, each.name)) for each in dataclasses.fields(message)]
-    return separator.join([type(message).__name__, *(f"{name}={_shown_value(value)}" for name, value in fields)])
+    return separator.join([type(message).__name__, *_shown_fields(message)])
+
+
+def _shown_fields(value: Any) -> list[str]:
+    return [f"{each.name}={_shown_value(getattr(value, each.name))}" for each in dataclasses.fields(value)]
 
 
 def _shown_value(value: Any) -> str:
     if isinstance(value, memoryview):  # its own text is a place in memory
         value = bytes(value)
-    return value.name if isinstance(value, Enum) else repr(value)
+    if isinstance(value, OperationalModes):
+        return f"({', '.join(_shown_fields(value))})"
+    if isinstance(value, Enum):
+        return value.name or "NONE"  # flags, none of which is set, have no name
+    return repr(value)

@@ -210,7 +210,8 @@ def read_record(path: Path) -> RunRecord:
     except OSError as error:
         raise RecordError(f"{file}: it cannot be read: {error.strerror}") from None
     except ValueError as error:  # broken JSON and UTF-8 are among them
-        raise RecordError(f"{file}: it is no record of a run: {error}") from None
+        what, *_ = str(error).partition("; write ")  # nobody writes a record by hand
+        raise RecordError(f"{file}: it is no record of a run (results.json of sttp conformance run): {what}") from None
 
 
 def _frozen(document: dict[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def run(
 
     found = _adapter(adapter)
     selection = _selection(words, directions, transports, found, slow=slow, edition=edition or "")
+    if out is not None:
+        _make_folder(out)
     record = asyncio.run(judge(found, selection, lanes=jobs or LANES, told=_progress))
     for line in as_text(record):
         print(printable(line))
@@ -199,6 +201,7 @@ def list_checks(words: Words = None) -> None:
     """List the checks: chapter, name, role that is judged, level, and requirements."""
     from sttp_conformance.explain import listed  # noqa: PLC0415 - see above
 
+    _no_idle_words(words)
     for line in listed(tuple(words or ())):
         print(line)
 
@@ -235,7 +238,11 @@ def prove(
     from sttp_conformance.proofs import summary  # noqa: PLC0415
     from sttp_conformance.prove import prove as judge  # noqa: PLC0415
 
-    mutants = [each for name, each in load_mutants().items() if not words or any(word in name for word in words)]
+    known = load_mutants()
+    for word in words or ():
+        if not any(word in name for name in known):
+            raise UsageError(f"-k {word}: no mutant has this in its name")
+    mutants = [each for name, each in known.items() if not words or any(word in name for word in words)]
 
     def tell(judged: Judged) -> None:
         for line in judged.lines():
@@ -279,6 +286,7 @@ def _selection(
     from sttp_conformance.selection import Selection  # noqa: PLC0415 - see above
     from sttp_conformance.ways import Direction  # noqa: PLC0415
 
+    _no_idle_words(words)
     for each in directions or ():
         if each not in list(Direction):
             raise UsageError(f"--direction is forward or reverse, not {each!r}")
@@ -294,6 +302,26 @@ def _selection(
         slow=slow,
         edition=edition,
     )
+
+
+def _no_idle_words(words: list[str] | None) -> None:
+    """Refuse a word that chooses no check: a run of nothing would be green."""
+    from sttp_conformance.checks import load_checks  # noqa: PLC0415 - see above
+    from sttp_conformance.selection import Selection  # noqa: PLC0415
+
+    for word in Selection(words=tuple(words or ())).idle_words(load_checks()):
+        raise UsageError(
+            f"-k {word}: no check, chapter or requirement with checks has this in its name; "
+            "sttp conformance list names them all"
+        )
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder for reports before a run of minutes, not after it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {path}: this folder cannot be made: {error.strerror}") from None
 
 
 def _progress(result: Result, done: int, total: int) -> None:

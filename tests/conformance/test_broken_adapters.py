@@ -53,6 +53,17 @@ async def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     assert "commands.publisher-listen" in line.text
 
 
+async def test_a_program_that_is_not_on_the_path(tmp_path: Path) -> None:
+    file = tmp_path / "adapter.toml"
+    adapter(tmp_path, "")
+    file.write_text(file.read_text().replace("{python}", "my-publisher"))
+    (line,) = (await smoke(read_adapter(file), [FORWARD], tmp_path)).lines
+    assert "my-publisher: there is no such program on the PATH (" in line.text
+    (tmp_path / "my-publisher").touch()
+    (line,) = (await smoke(read_adapter(file), [FORWARD], tmp_path)).lines
+    assert "on the PATH; write ./my-publisher for the one in the folder of the adapter (" in line.text
+
+
 async def test_a_command_that_dies(tmp_path: Path) -> None:
     broken, text = await smoked(tmp_path, "import sys; print('no licence', file=sys.stderr); sys.exit(3)")
     assert broken

@@ -34,10 +34,10 @@ def test_a_record_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "it is no record of a run: Expecting property name"),
-        ("[]", "it is no record of a run: : [] does not fit"),
-        ('{"contract": 1}', "edition: it is missing; write edition of the requirements"),
-        ("\udcff", "it is no record of a run: 'utf-8' codec can't decode"),
+        ("{", "it is no record of a run (results.json of sttp conformance run): Expecting property name"),
+        ("[]", "run): the whole: [] does not fit"),
+        ('{"contract": 1}', "edition: it is missing\n"),
+        ("\udcff", "run): 'utf-8' codec can't decode"),
     ],
 )
 def test_what_is_no_record_is_said_in_a_line(
@@ -136,8 +136,9 @@ def test_a_transcript_is_read_line_by_line() -> None:
         Entry("DefineOperationalModes modes=2 parameters=b''", "+0.0007", "subscriber", "00 00 00 05 06 e0 00 02 62"),
         Entry("Succeeded command=6 text='modes accepted'", "+0.0010", "publisher", "00 00 00 06 80 06 00 00 00 00"),
     ]
-    assert shortened([Entry("x")] * 52) == ([Entry("x")] * 52, 0)
-    assert len(shortened([Entry("x")] * 53)[0]) == 53
+    assert shortened([Entry("x")] * 52) == [Entry("x")] * 52
+    assert shortened([Entry("x")] * 59)[40] == Entry("7 lines are left out here; the record of the run has them")
+    assert len(shortened([Entry("x")] * 59)) == 53
 
 
 def test_facts_tell_musts_from_shoulds_and_count_each_check_once() -> None:

@@ -93,6 +93,16 @@ async def test_an_entry_about_nothing_is_red(ours: Adapter) -> None:
     )
 
 
+async def test_an_entry_that_is_misspelt_is_told_what_was_meant(ours: Adapter) -> None:
+    entry = Expectation(known=Known.FLAKY, check="waits_for_operational_mode")
+    record = await judged(knowing(ours, entry, tcss="Not implemented."), "waits_for_operational_modes")
+    assert record.stale == (
+        "known-flaky waits_for_operational_mode: there is no such check; did you mean waits_for_operational_modes or "
+        "answers_operational_modes?",
+        "unsupported tcss: it is no end, capability, check or requirement; did you mean tssc?",
+    )
+
+
 async def test_what_is_unsupported_is_said_and_not_failed(ours: Adapter) -> None:
     record = await judged(knowing(ours, **{"version:3": "It is too new."}), "accepts_version")
     assert {(result.check, result.verdict) for result in record.results} == {
@@ -153,11 +163,39 @@ def test_an_adapter_that_is_wrong_is_bad_usage(capsys: pytest.CaptureFixture[str
     assert "adapter.toml: implementation: it is missing; write who is judged" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["run", str(FOLDER)], ["list"]])
+def test_a_word_that_chooses_nothing_is_bad_usage(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert main(["conformance", *command, "-k", "framing", "-k", "zebra"]) == 2
+    said = capsys.readouterr()
+    assert "-k zebra: no check, chapter or requirement with checks has this in its name" in said.err
+    assert said.out == ""
+
+
+def test_a_word_that_chooses_no_mutant_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance", "prove", str(FOLDER), "-k", "zebra"]) == 2
+    assert "-k zebra: no mutant has this in its name" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "report").touch()
+    assert main(["conformance", "run", str(FOLDER), "--out", str(tmp_path / "report")]) == 2
+    said = capsys.readouterr()
+    assert "report: this folder cannot be made: File exists" in said.err
+    assert said.out == ""
+
+
 def test_a_requirement_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conformance", "explain", "sttp-neg-002"]) == 0
     assert "waits_for_operational_modes" in capsys.readouterr().out
     assert main(["conformance", "explain", "waits_for_operational_mode"]) == 2
     assert "like it: waits_for_operational_modes" in capsys.readouterr().err
+
+
+def test_a_chapter_is_not_explained_but_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance", "explain", "framing"]) == 2
+    assert "framing is a chapter; sttp conformance list -k framing has its checks" in capsys.readouterr().err
 
 
 def test_a_check_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

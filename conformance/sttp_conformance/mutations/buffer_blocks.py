@@ -56,7 +56,7 @@ def _broadcasts(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """A block of another signal comes before each; it has the number of the first one."""
     if frame[0] != _BLOCK:
         return (frame,)
-    stranger = frame[:10] + frame[10:15] + b"not for you"
+    stranger = frame[:15] + b"not for you"
     return (stranger[:2] + (len(stranger) - 6).to_bytes(4, "big") + stranger[6:], frame)
 
 
@@ -87,17 +87,6 @@ def _each(change: Callable[[bytes], bytes]) -> Any:
     return _events(
         lambda blocks: [{**each, "payload": change(bytes.fromhex(each["payload"])).hex()} for each in blocks]
     )
-
-
-def _holds_nothing(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """Blocks are put into an order of their own: each second one waits for the next."""
-    if frame[0] != _BLOCK:
-        return (frame,)
-    held = conversation.memory.pop("held", None)
-    if held is None and frame[6:10] == b"\0\0\0\2":
-        conversation.memory["held"] = frame
-        return ()
-    return (frame,) if held is None else (frame, held)
 
 
 def _hands_over_as_they_come(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:

@@ -107,11 +107,6 @@ def _counts_needless_confirms(frame: bytes, conversation: Conversation) -> tuple
     return (frame,)
 
 
-def _closes_at_needless_confirms(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    _counts_needless_confirms(frame, conversation)
-    return (CLOSE,) if conversation.memory.get("needless") else (frame,)
-
-
 def _silent_during_a_handover() -> tuple[Rewrite, Rewrite]:
     def says(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
         memory = conversation.memory

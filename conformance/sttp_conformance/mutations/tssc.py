@@ -192,20 +192,8 @@ def _forgets_at_subscribe() -> tuple[Rewrite, Rewrite]:
 _SUBSCRIBES, _FORGETS = _forgets_at_subscribe()
 
 
-def _passes_resets_over(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """A block with sequence 0 is lost, but for the first."""
-    if not _is_tssc(frame) or frame[12:14] != b"\0\0":
-        return (frame,)
-    return (frame,) if conversation.memory.setdefault("first", frame) is frame else ()
-
-
 def _any_version(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     return (frame[:11] + b"\x55" + frame[12:],) if _is_tssc(frame) else (frame,)
-
-
-def _up_to_the_count(rows: list[list[Any]]) -> list[list[Any]]:
-    """What a block has less than counted is reported all the same."""
-    return rows or [["28531087-55ec-5e9b-9843-47cf5c925a90", 0, 0.0, 0]]
 
 
 def _with_something(frame: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from sttp_conformance.ledger import Level
+from sttp_conformance.reports.transcript_lines import printable
 from sttp_conformance.verdicts import RunRecord, Verdict
 
 __all__ = ["as_badge", "facts"]
@@ -40,8 +41,8 @@ def as_badge(record: RunRecord) -> str:
         "svg",
         {"xmlns": "http://www.w3.org/2000/svg", "width": str(left + right), "height": "20", "role": "img"},
     )
-    image.set("aria-label", _clean(whole))
-    ElementTree.SubElement(image, "title").text = _clean(whole)
+    image.set("aria-label", printable(whole))
+    ElementTree.SubElement(image, "title").text = printable(whole)
     for start, width, colour, text in ((0, left, "#333d47", label), (left, right, "#1b5e8a", said)):
         ElementTree.SubElement(image, "rect", {"x": str(start), "width": str(width), "height": "20", "fill": colour})
         line = ElementTree.SubElement(
@@ -56,10 +57,5 @@ def as_badge(record: RunRecord) -> str:
                 "textLength": str(width - 14),
             },
         )
-        line.text = _clean(text)
+        line.text = printable(text)
     return ElementTree.tostring(image, encoding="unicode") + "\n"
-
-
-def _clean(text: str) -> str:
-    """Text without the characters that XML has no place for."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from sttp_conformance.reports.text import described
+from sttp_conformance.reports.transcript_lines import printable
 from sttp_conformance.verdicts import Result, RunRecord, Verdict
 
 __all__ = ["as_junit"]
@@ -55,4 +56,4 @@ def _junit_case(suite: ElementTree.Element, result: Result) -> None:
 
 def _clean(text: str) -> str:
     """Text without the characters that XML has no place for."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return printable(text, keep="\n\t")

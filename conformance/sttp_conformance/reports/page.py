@@ -32,6 +32,9 @@ SIGNS: Final = {
 }
 """A sign for each verdict; its word always stands beside it, for nobody has to know colours or signs."""
 
+_ORDER: Final = (Verdict.FAILED, Verdict.BROKEN, Verdict.PASSED, Verdict.UNSUPPORTED, Verdict.SKIPPED)
+"""In which order verdicts stand under one chapter: what has to be looked at comes first."""
+
 _LONGEST: Final = 3000
 """Characters of a message that are shown."""
 
@@ -114,7 +117,7 @@ class Run:
                 found[key] = Cell(f"run{self.number}-{result.chapter}-{result.direction}", *key, [])
             found[key].shown.append(self._shown(result))
         for cell in found.values():
-            cell.shown.sort(key=lambda each: list(_ORDER).index(each.result.verdict))
+            cell.shown.sort(key=lambda each: _ORDER.index(each.result.verdict))
         return found
 
     @property
@@ -138,10 +141,10 @@ class Run:
         return sum(not each.counts for each in self.record.results)
 
     def _shown(self, result: Result) -> Shown:
-        told, left_out = shortened(list(entries(result.transcript)))
+        told, left_out = shortened(list(entries(result.transcript))), 0
         size = sum(len(each.text) + len(each.hex) for each in told)
         if size > self._left:
-            told, left_out = [], left_out + len(told)
+            told, left_out = [], len(told)
         else:
             self._left -= size
         message = result.message
@@ -154,9 +157,6 @@ class Run:
             left_out=left_out,
             stderr=[each[:_LONGEST] for each in result.stderr],
         )
-
-
-_ORDER: Final = (Verdict.FAILED, Verdict.BROKEN, Verdict.PASSED, Verdict.UNSUPPORTED, Verdict.SKIPPED)
 
 
 def as_page(records: Sequence[RunRecord]) -> str:

@@ -55,7 +55,7 @@ def as_text(record: RunRecord) -> Iterator[str]:
                 yield from (f"  {line}" for line in described(result))
     if record.stale:
         yield ""
-        yield "no longer true in the adapter file:"
+        yield "not true, or no longer, in the adapter file:"
         yield from (f"  {line}" for line in record.stale)
 
 

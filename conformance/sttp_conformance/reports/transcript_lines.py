@@ -46,16 +46,16 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
             yield Entry(found["text"].removeprefix("-- "), found["time"], found["speaker"], found["hex"])
 
 
-def shortened(told: list[Entry]) -> tuple[list[Entry], int]:
-    """The beginning and the end of a long transcript, and how many entries were left out between them."""
+def shortened(told: list[Entry]) -> list[Entry]:
+    """The beginning and the end of a long transcript, and between them how many entries are left out."""
     left_out = len(told) - _FIRST - _LAST
     if left_out <= 0:
-        return told, 0
+        return told
     return [
         *told[:_FIRST],
         Entry(f"{left_out} lines are left out here; the record of the run has them"),
         *told[-_LAST:],
-    ], 0
+    ]
 
 
 def printable(text: str, *, keep: str = "") -> str:

@@ -12,9 +12,8 @@ from sttp_conformance.checks import PUBLISHER, check
 from sttp_conformance.scripted_subscriber import COMPACT
 from sttp_conformance.sessions import Row, catalogue, offered, said
 
-_WITH_TIME = 17
 _WITHOUT_TIME = 9
-"""Bytes of a compact measurement, before base times have come."""
+"""Bytes of a compact measurement without its time."""
 
 
 async def subscribed(case: Case, connection_string: str) -> list[UUID]:
