@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["app", "diff", "explain", "list_checks", "prove", "report", "run", "smoke"]
 
 _BROKEN: Final = 2
+_MEANING: Final = {
+    0: "everything is as the adapter file says",
+    1: "something that must be so is not, or a list of the adapter file is not true; the counts stand at the beginning",
+    _BROKEN: "the adapter or the suite does not work, so nothing is said about the implementation",
+}
 _NO_PAGES: Final = "it takes jinja2, which pip install 'sttp-kit[conformance]' brings"
 
 app = typer.Typer()
@@ -108,6 +113,7 @@ def run(
             announce(f"wrote {file}")
         if not can_write_pages():
             announce(f"report.html is not written: {_NO_PAGES}")
+    announce(f"exit code {record.exit_code}: {_MEANING[record.exit_code]}")
     raise typer.Exit(record.exit_code)
 
 
