@@ -56,7 +56,7 @@ def test_what_it_generates_passes_the_kit(generated: Author) -> None:
     assert re.search(r"serial-line://… +transport +dial, listen +sttp-serial-line", generated.sttp("plugins"))
     ran = generated.tests("-q")
     assert ran.returncode == 0, ran.stdout
-    assert re.search(r"4\d passed", ran.stdout), ran.stdout
+    assert re.search(r"5\d passed", ran.stdout), ran.stdout
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is among the tools for types")
