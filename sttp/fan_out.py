@@ -213,7 +213,7 @@ class Member:
         self._fan_out = fan_out
         self._session = session
         self._router: Router | None = None
-        self._prepared: Router | None = None
+        self._expected: Router | None = None
         self._stream: _Stream | None = None
         self._form: PacketForm | None = None
         self._next = -1
@@ -227,15 +227,10 @@ class Member:
         self._visible = visible
         self._router = None
 
-    def prepare(self, theirs: SignalTable, ours: SignalTable) -> None:
-        """Work out the way into a table that is going to be subscribed to. It may be called in another thread.
-
-        Args:
-            theirs: the signals of the subscription.
-            ours: the signals that are published.
-        """
-        self._prepared = self._fan_out.router(theirs)
-        self._prepared.prepare(ours)
+    def expect(self, theirs: SignalTable) -> Router:
+        """The way into a table that is going to be subscribed to; it is kept until then, so that it can be prepared."""
+        self._expected = self._fan_out.router(theirs)
+        return self._expected
 
     def count(self, part: Part) -> int:
         """How many measurements of a part it has subscribed to."""
@@ -290,5 +285,5 @@ class Member:
                 self._router = self._fan_out.router(signals)
             else:
                 self._router = Router(signals, visible)
-            self._prepared = None
+            self._expected = None
         return self._router

@@ -321,7 +321,7 @@ class Feed:
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
         image = await asyncio.to_thread(write_signal_index_cache, cache, modes)
-        await asyncio.to_thread(self._member.prepare, signals, self._catalogue().metadata.signals)
+        await asyncio.to_thread(self._member.expect(signals).prepare, self._catalogue().metadata.signals)
         return cache, image
 
     def _refuse_subscription(self, reason: str) -> None:

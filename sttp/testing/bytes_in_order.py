@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from sttp.errors import UsageError
@@ -11,7 +12,7 @@ from sttp.testing.checks import Check, stream_check
 from sttp.testing.subject import BrokenPromiseError, Subject, promise, read, settle
 from sttp.transport import ByteStream
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "send_in_pieces"]
 
 _MUCH: Final = 3_000_000
 """More bytes than any usual buffer holds."""
@@ -48,20 +49,22 @@ async def order(subject: Subject, left: ByteStream, right: ByteStream) -> None:
     await asyncio.gather(talk(left, b"left"), talk(right, b"right"), hear(left, b"right"), hear(right, b"left"))
 
 
+async def send_in_pieces(stream: ByteStream, data: bytes, sizes: Sequence[int], dice: random.Random) -> None:
+    """Send `data` in pieces whose sizes are drawn from `sizes`."""
+    at = 0
+    while at < len(data):
+        size = dice.choice(sizes)
+        await stream.send([data[at : at + size]])
+        at += size
+
+
 @stream_check()
 async def any_cut(subject: Subject, left: ByteStream, right: ByteStream) -> None:
     """A receiver may take bytes in pieces of any size, however they were sent: nothing is lost, nothing comes twice."""
     dice = random.Random(1)
     data = dice.randbytes(20_000)
 
-    async def send() -> None:
-        at = 0
-        while at < len(data):
-            size = dice.choice((1, 2, 7, 300, 2000))
-            await left.send([data[at : at + size]])
-            at += size
-
-    sending = asyncio.create_task(send())
+    sending = asyncio.create_task(send_in_pieces(left, data, (1, 2, 7, 300, 2000), dice))
     received = bytearray()
     while len(received) < len(data):
         buffer = bytearray(dice.choice((1, 1, 2, 3, 10, 500, 5000)))

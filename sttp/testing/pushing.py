@@ -11,6 +11,7 @@ import unittest
 from typing import Final
 
 from sttp.errors import TransportError, UsageError
+from sttp.testing.bytes_in_order import send_in_pieces
 from sttp.testing.checks import Check, stream_check
 from sttp.testing.subject import Subject, promise, settle
 from sttp.transport import ByteStream, PushingStream
@@ -85,14 +86,7 @@ async def pushed_as_pulled(subject: Subject, left: ByteStream, right: ByteStream
     dice = random.Random(3)
     data = dice.randbytes(200_000)
 
-    async def send() -> None:
-        at = 0
-        while at < len(data):
-            size = dice.choice((1, 7, 300, 2000, 20_000))
-            await left.send([data[at : at + size]])
-            at += size
-
-    sending = asyncio.create_task(send())
+    sending = asyncio.create_task(send_in_pieces(left, data, (1, 7, 300, 2000, 20_000), dice))
     came = bytearray()
     while len(came) < len(data):
         match dice.randrange(3):
