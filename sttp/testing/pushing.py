@@ -72,6 +72,13 @@ class _Taker:
         except TimeoutError:
             promise(False, f"after {len(self.taken)} bytes nothing more is pushed, and no end")
 
+    def was_told_of_a_break(self, what: str) -> None:
+        """Demand that it was told once that the stream is broken; `what` is the stream, for the complaint."""
+        promise(
+            len(self.ends) == 1 and isinstance(self.ends[0], TransportError),
+            f"{what} is told as {self.ends}, not as one TransportError",
+        )
+
 
 def _pushing(stream: ByteStream) -> PushingStream:
     if not isinstance(stream, PushingStream):
@@ -168,10 +175,7 @@ async def a_break_is_pushed(subject: Subject, left: ByteStream, right: ByteStrea
     stream.push_to(taker)
     left.abort()
     await taker.done()
-    promise(
-        len(taker.ends) == 1 and isinstance(taker.ends[0], TransportError),
-        f"an aborted stream is told as {taker.ends}, not as one TransportError",
-    )
+    taker.was_told_of_a_break("an aborted stream")
 
 
 @stream_check()
@@ -182,10 +186,7 @@ async def pushing_ends_with_the_stream(subject: Subject, left: ByteStream, right
     stream.push_to(taker)
     await asyncio.gather(stream.close(), left.close())
     await taker.done()
-    promise(
-        len(taker.ends) == 1 and isinstance(taker.ends[0], TransportError),
-        f"a stream that this end has closed is told as {taker.ends}, not as one TransportError",
-    )
+    taker.was_told_of_a_break("a stream that this end has closed")
     stream.push_to(None)
     try:
         stream.push_to(_Taker(1))
