@@ -26,6 +26,7 @@ FORWARD = (Direction.FORWARD,)
 _QUICK = {"redial-base": 0.2, "redial-cap": 0.4}
 _GROWING = {"redial-base": 0.1, "redial-cap": 1.6}
 _PAUSES = 7
+_AT_THE_LIMIT = 4
 _ROWS = 3
 _SURELY, _GROWN = 4.0, 2.0
 """How many times the first three pauses the next three must be: to be sure after one row, and in the end. Pauses that
@@ -196,17 +197,21 @@ async def _grow(case: Case, turn_away: Callable[[], Awaitable[None]], when: str)
 async def _backs_off(case: Case) -> None:
     cap = case.timer("redial-cap")
     longest = 1.25 * cap + case.grace.quiet
+    late: list[float] = []
 
     async def cut() -> None:
-        try:
-            stream = await case.implementation.connect(within=longest)
-        except Violation:
-            raise Violation(
-                f"expected pauses of at most {cap:g} s, but there was none within {longest:.1f} s"
-            ) from None
+        before = time.monotonic()
+        stream = await case.implementation.connect(within=longest + case.grace.reply)
+        took = time.monotonic() - before
+        if took > longest:
+            late.append(took)
+        # a machine that is busy may hold up one
+        case.require(len(late) < 2, f"pauses of at most {cap:g} s", " and ".join(f"{each:.1f} s" for each in late))
         stream.abort()
 
     await _grow(case, cut, "connections are of no use")
+    for _ in range(_AT_THE_LIMIT):
+        await cut()
     await _lost(case, "close")
     before = time.monotonic()
     await case.implementation.connect()
