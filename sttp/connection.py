@@ -20,7 +20,7 @@ from sttp.inlet import open_inlet
 from sttp.session.base import Session
 from sttp.session.events import Ended
 from sttp.statistics import Tally
-from sttp.transport.contract import ByteStream
+from sttp.transport.contract import ByteStream, PromptStream
 
 __all__ = ["Connection"]
 
@@ -34,6 +34,9 @@ WRITE_SIZE: Final = 64 * 1024
 
 PIECE_SIZE: Final = 256 * 1024
 """Most bytes that are written at once: what is longer, such as metadata, goes in pieces."""
+
+TURN: Final = 0.005
+"""Seconds after which what has been gathered is written, however little it is: others are waiting for their turn."""
 
 UNSENT_SIZE: Final = 64 * 1024
 """Bytes of answers that may wait behind those being sent; beyond it nothing is read until the peer has taken some. So
@@ -81,6 +84,10 @@ class Connection(Generic[E]):
     _events: deque[E | Ended] = field(default_factory=deque)
     _error: STTPError | None = None
     _over: bool = False
+    _prompt: PromptStream | None = None
+    _woken: int = 0
+    _comes_alone: bool = True
+    _is_resting: bool = False
     _alarm: Alarm = field(init=False)
     _waits_until: float = inf
     _watch: Alarm = field(init=False)
@@ -88,6 +95,8 @@ class Connection(Generic[E]):
     _doubted: float | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.stream, PromptStream):
+            self._prompt = self.stream
         self._alarm = Alarm(self._wake.set)
         self._watch = Alarm(self._look)
 
@@ -120,10 +129,18 @@ class Connection(Generic[E]):
         return self._error
 
     def wake(self) -> None:
-        """Say that the session, or the source of `supply`, has more to send."""
+        """Say that the session, or the source of `supply`, has more to send.
+
+        What comes alone in a turn of the event loop is sent before this returns, if the stream can do that. Where more
+        came last time it waits for the end of the turn, so that all goes together.
+        """
+        self._woken += 1
         self._wake.set()
-        if not self._over:
-            self._idle.clear()
+        if self._over:
+            return
+        self._idle.clear()
+        if self._woken == 1 and self._is_resting and self._comes_alone:
+            self._send_now()
 
     async def drained(self) -> None:
         """Wait until the stream has taken all that there is to send, or the connection has ended."""
@@ -204,6 +221,7 @@ class Connection(Generic[E]):
         session = self.session
         while True:
             self._wake.clear()
+            self._comes_alone, self._woken = self._woken <= 1, 0
             output, is_all = self._gather()
             if output:
                 await self._send(output)
@@ -217,13 +235,27 @@ class Connection(Generic[E]):
         session, supply = self.session, self.supply
         size = sum(map(len, output := session.data_to_send()))
         self._sending.set()
-        while size < WRITE_SIZE and not session.ended:
+        until = monotonic() + TURN
+        while size < WRITE_SIZE and not session.ended and monotonic() < until:
             if not supply():
                 return output, True
             more = session.data_to_send()
             size += sum(map(len, more))
             output += more
         return output, False
+
+    def _send_now(self) -> None:
+        stream = self._prompt
+        if stream is None or not stream.free or self.session.unsent > WRITE_SIZE:
+            return
+        output, _ = self._gather()
+        if not output:
+            return
+        try:
+            stream.send_now(output)
+            self.tally.bytes_sent += sum(map(len, output))
+        except TransportError as error:
+            self.session.lose(error, now=monotonic())
 
     async def _send(self, output: list[bytes]) -> None:
         try:
@@ -259,7 +291,9 @@ class Connection(Generic[E]):
         self._waits_until = inf if deadline is None else deadline
         if not self._wake.is_set():  # else more has come while the last was being sent
             self._idle.set()
+        self._is_resting = True
         await self._wake.wait()
+        self._is_resting = False
         deadline = self._deadline
         if deadline is not None and deadline <= monotonic():
             self.session.handle_deadline(now=monotonic())

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from sttp.security import PeerIdentity, Presented, Reason, Security, TrustError, Vigil, explained
-from sttp.transport import ByteStream, PushingStream, Receiver, TransportError, UsageError
+from sttp.transport import ByteStream, PromptStream, PushingStream, Receiver, TransportError, UsageError
 
 __all__ = ["PushingTlsStream", "TlsStream"]
 
@@ -42,6 +42,8 @@ _AT_ONCE: Final = "right after the handshake; perhaps the other end does not acc
 class TlsStream:
     """One end of an authenticated connection; see `ByteStream` for the promises.
 
+    It is a `PromptStream` too; over a stream that is none it is never free.
+
     An end of stream is one only with TLS's own goodbye: without it anybody could cut the stream short unnoticed.
 
     Args:
@@ -64,6 +66,7 @@ class TlsStream:
         vigil: tuple[Security, Presented],
     ) -> None:
         self._inner = inner
+        self._prompt = inner if isinstance(inner, PromptStream) else None
         self._tls = tls
         self._incoming = incoming
         self._outgoing = outgoing
@@ -119,14 +122,26 @@ class TlsStream:
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
-        self._check_closed()
-        self._check_failure()
-        if self._eof_sent:
-            raise UsageError("this end has already sent its end of stream")
+        self._check_unended()
         for piece in _pieces(buffers):
             self._encrypt(piece)
             await self._flush()
         await asyncio.sleep(0)
+
+    @property
+    def free(self) -> bool:
+        """See `PromptStream.free`."""
+        is_over = self._closed or self._eof_sent or self._torn or self._failure is not None
+        return self._prompt is not None and not self._sending and not is_over and self._prompt.free
+
+    def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        """See `PromptStream.send_now`."""
+        self._check_unended()
+        if self._prompt is None or not self.free:
+            raise UsageError("something that was sent is still waiting, or the stream below cannot send at once")
+        for piece in _pieces(buffers):
+            self._encrypt(piece)
+        self._prompt.send_now([self._outgoing.read()])
 
     async def send_eof(self) -> None:
         """See `ByteStream.send_eof`."""
@@ -270,6 +285,12 @@ class TlsStream:
             self._tls.unwrap()
 
     # --- the end
+
+    def _check_unended(self) -> None:
+        self._check_closed()
+        self._check_failure()
+        if self._eof_sent:
+            raise UsageError("this end has already sent its end of stream")
 
     def _withdraw(self, error: TrustError) -> None:
         _log.warning("%s: disconnected: %s", self.peer, error)

@@ -26,7 +26,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from sttp.errors import UsageError
-from sttp.testing import bytes_in_order, cancellation, dialing, ends_of_streams, pressure, pushing, sessions
+from sttp.testing import (
+    bytes_in_order,
+    cancellation,
+    dialing,
+    ends_of_streams,
+    pressure,
+    pushing,
+    sending_at_once,
+    sessions,
+)
 from sttp.testing.checks import PATIENCE, Check, LoopFactory, run_check
 from sttp.testing.requirements import Requirements
 from sttp.testing.subject import CONNECTS, BrokenPromiseError, Subject
@@ -44,6 +53,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *cancellation.CHECKS,
     *pressure.CHECKS,
     *pushing.CHECKS,
+    *sending_at_once.CHECKS,
     *sessions.CHECKS,
 )
 """All that is asked, in order: the contract, then the conversations."""

@@ -25,6 +25,7 @@ __all__ = [
     "Layer",
     "Listener",
     "PeerIdentity",
+    "PromptStream",
     "PushingStream",
     "Receiver",
     "Securable",
@@ -162,6 +163,35 @@ class PushingStream(ByteStream, Protocol):
         Raises:
             TransportError: this end has closed or aborted the stream.
             UsageError: another task is receiving, or there is a receiver already.
+        """
+        ...
+
+
+@runtime_checkable
+class PromptStream(ByteStream, Protocol):
+    """A stream that can also send at once, without anybody having to be woken for it.
+
+    That is for speed only, and no stream has to. `send` and `send_now` may alternate, and everything promised there
+    holds here too: the bytes arrive in the order in which they were sent.
+    """
+
+    @property
+    def free(self) -> bool:
+        """Whether `send_now` may be called: no task is sending, and nothing that was sent is still waiting here.
+
+        Never while the stream is closed, broken, or has sent its end; and it may be False at any other time.
+        """
+        ...
+
+    def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        """Send all of `buffers`, in order, without waiting.
+
+        Meant for some ten kilobytes. What the medium does not take at once is kept, and until it has gone the stream is
+        not `free`. When it returns the buffers may be reused.
+
+        Raises:
+            TransportError: the stream is broken, or this end has closed or aborted it.
+            UsageError: this end has already sent its end of stream, or the stream is not free.
         """
         ...
 

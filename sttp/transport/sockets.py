@@ -45,7 +45,7 @@ _CLOSED_HERE: Final = "this end has closed the stream"
 
 
 class SocketStream(asyncio.BufferedProtocol):
-    """One end of a connection; see `ByteStream` and `PushingStream` for the promises.
+    """One end of a connection; see `ByteStream`, `PushingStream` and `PromptStream` for the promises.
 
     The system's bytes go straight into the receiver's buffer. While nobody receives, one read goes into a buffer of our
     own and then reading pauses: a busy receiver is back before that and costs the event loop no change of interest,
@@ -67,6 +67,7 @@ class SocketStream(asyncio.BufferedProtocol):
         self._own_target = bytearray()
         self._ahead = memoryview(b"")
         self._closed = False
+        self._sending = False
         self._eof_sent = False
         self._eof_received = False
         self._failure: str | None = None
@@ -136,14 +137,28 @@ class SocketStream(asyncio.BufferedProtocol):
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
-        self._check_open()
-        if self._eof_sent:
-            raise UsageError("this end has already sent its end of stream")
-        for piece in _pieces(buffers):
-            self._transport.write(piece)
-            await asyncio.sleep(0)
-            await self._flushed.wait()
-            self._check_open()
+        self._check_unended()
+        self._sending = True
+        try:
+            for piece in _pieces(buffers):
+                self._transport.write(piece)
+                await asyncio.sleep(0)
+                await self._flushed.wait()
+                self._check_open()
+        finally:
+            self._sending = False
+
+    @property
+    def free(self) -> bool:
+        """See `PromptStream.free`."""
+        return not self._sending and self._flushed.is_set() and not (self._closed or self._eof_sent or self._failure)
+
+    def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
+        """See `PromptStream.send_now`."""
+        self._check_unended()
+        if not self.free:
+            raise UsageError("something that was sent is still waiting")
+        self._transport.write(b"".join(buffers))
 
     async def send_eof(self) -> None:
         """See `ByteStream.send_eof`."""
@@ -279,6 +294,11 @@ class SocketStream(asyncio.BufferedProtocol):
             raise TransportError(_CLOSED_HERE)
         if self._failure is not None:
             raise TransportError(self._failure)
+
+    def _check_unended(self) -> None:
+        self._check_open()
+        if self._eof_sent:
+            raise UsageError("this end has already sent its end of stream")
 
     def _end_writing(self) -> None:
         if not self._eof_sent:

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from broken_at_once import BROKEN_AT_ONCE
 from broken_pushing import BROKEN_PUSHING
 from broken_transports import BROKEN, EndsBothWays, Wrapping
-from sttp.testing import checks, ends_of_streams, pushing, sessions
+from sttp.testing import checks, ends_of_streams, pushing, sending_at_once, sessions
 from sttp.testing.transport import (
     CHECKS,
     KIT,
@@ -110,6 +111,23 @@ def test_what_is_pushed_wrong_is_found_by_the_check_meant_for_it(name: str, monk
 
 def test_every_check_of_pushing_has_something_broken_that_it_finds() -> None:
     assert {meant for _, meant, _ in BROKEN_PUSHING.values() if meant} == {check.name for check in pushing.CHECKS}
+
+
+@pytest.mark.parametrize("name", BROKEN_AT_ONCE)
+def test_what_is_sent_at_once_wrong_is_found_by_the_check_meant_for_it(name: str) -> None:
+    make, meant, complaint = BROKEN_AT_ONCE[name]
+    if meant:
+        with pytest.raises(BrokenPromiseError, match=complaint):
+            run_check(NAMED[meant], subject(make), patience=10)
+    else:
+        for check in sending_at_once.CHECKS:
+            run_check(check, subject(make), patience=10)
+
+
+def test_every_check_of_sending_at_once_has_something_broken_that_it_finds() -> None:
+    assert {meant for _, meant, _ in BROKEN_AT_ONCE.values() if meant} == {
+        check.name for check in sending_at_once.CHECKS
+    }
 
 
 class Stubborn(MemoryTransport):
