@@ -17,10 +17,13 @@ from sttp.codes import ModeFlags, OperationalModes
 from sttp.errors import FilterError, UsageError
 from sttp.measurement import SignalTable
 from sttp.metadata import Metadata
+from sttp.metadata.cells import adapt_column
 from sttp.metadata.narrowing import only_signals
 from sttp.metadata.ownership import owned_as_asked, without_lone_rows
-from sttp.wire.fields import deflate
-from sttp.wire.signal_index_cache import check_keys
+from sttp.metadata.records import MEASUREMENTS
+from sttp.offload import offload
+from sttp.wire.fields import deflate, deflate_pieces
+from sttp.wire.signal_index_cache import are_usual_keys, check_keys
 
 __all__ = ["Catalogue"]
 
@@ -29,7 +32,7 @@ OWNERSHIP: Final = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTER
 _USUAL: Final = OWNERSHIP | ModeFlags.COMPRESS_METADATA | ModeFlags.GZIP
 
 SMALL: Final = 1_000
-"""Signals up to which what is sent about them is made on the spot; that takes a few milliseconds."""
+"""Measurements up to which what is sent about them is made on the spot; that takes a few milliseconds."""
 
 
 _MOST_SEEN: Final = 64
@@ -49,8 +52,12 @@ class Catalogue:
     """
 
     def __init__(self, metadata: Metadata) -> None:
-        check_keys(metadata.signals.keys)
+        measurements = metadata.dataset.table(MEASUREMENTS.name)
+        if not are_usual_keys(adapt_column(measurements, MEASUREMENTS.columns["key"])):
+            check_keys(metadata.signals.keys)  # only of those that can be subscribed to; and to find the words
         self.metadata = metadata
+        # a few milliseconds' work; more is done in another thread
+        self._is_small = len(measurements) <= SMALL
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
         # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
         self._tables: WeakValueDictionary[Hashable, SignalTable] = WeakValueDictionary()
@@ -107,6 +114,7 @@ class Catalogue:
                 permitted = self.select("")
             signal_ids = {signal.signal_id for signal in permitted}
             seen = Catalogue(Metadata(only_signals(self.metadata.dataset, signal_ids)))
+            _ = seen.metadata.signals  # worked out now, in this thread
             if len(self._seen) >= _MOST_SEEN:
                 self._seen.clear()
             self._seen[rights] = seen
@@ -119,10 +127,10 @@ class Catalogue:
 
     async def prepare(self) -> None:
         """Make what nearly every subscriber asks for, where it takes long, so that the first one need not wait."""
-        if len(self.metadata.signals) > SMALL:
+        if not self._is_small:
             with suppress(UsageError):  # whoever asks will hear of it
                 await self.document("", OperationalModes(flags=_USUAL))
-            await asyncio.to_thread(self.select, "")
+            await offload(self.select, "")
 
     async def document(self, filter_expression: str, modes: OperationalModes) -> bytes:
         """The XML that a MetadataRefresh asks for (wire.md 8).
@@ -146,14 +154,17 @@ class Catalogue:
         return document
 
     async def _make(self, filter_expression: str, owned: ModeFlags, compress: bool) -> bytes:
-        def make() -> bytes:
+        def narrowed() -> Metadata:
             metadata = self.metadata
             asked = owned_as_asked(metadata.dataset, owned)
             if asked is not metadata.dataset:
                 metadata = Metadata(without_lone_rows(asked))
-            document = metadata.narrow(filter_expression).write()
-            return deflate(document) if compress else document
+            return metadata.narrow(filter_expression)
 
+        if self._is_small and not filter_expression.strip():
+            document = narrowed().write()
+            return deflate(document) if compress else document
         # a filter of a few words can take seconds, in which others must be served
-        at_once = len(self.metadata.signals) <= SMALL and not filter_expression.strip()
-        return make() if at_once else await asyncio.to_thread(make)
+        if compress:
+            return await offload(lambda: deflate_pieces(narrowed().pieces()))
+        return await offload(lambda: narrowed().write())

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -227,10 +228,18 @@ class Member:
         self._visible = visible
         self._router = None
 
-    def expect(self, theirs: SignalTable) -> Router:
-        """The way into a table that is going to be subscribed to; it is kept until then, so that it can be prepared."""
-        self._expected = self._fan_out.router(theirs)
-        return self._expected
+    def expect(self, theirs: SignalTable, ours: SignalTable) -> Callable[[], None]:
+        """Expect a table to be subscribed to.
+
+        Args:
+            theirs: that table.
+            ours: the table that the publisher has now; measurements of those before may still come.
+
+        Returns:
+            What works out the way into it, in another thread. It is kept until it is needed.
+        """
+        before, self._expected = self._router, self._fan_out.router(theirs)
+        return partial(self._expected.prepare, [ours] if before is None else [ours, *before.known])
 
     def count(self, part: Part) -> int:
         """How many measurements of a part it has subscribed to."""

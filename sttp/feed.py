@@ -18,6 +18,7 @@ from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError, UsageError
 from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
 from sttp.measurement import Columns, SignalTable
+from sttp.offload import offload
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue, Overflow
 from sttp.security import Audited, audit
@@ -307,21 +308,21 @@ class Feed:
         while True:
             rights = self._rights()
             # a few words can take seconds, in which the others must be served
-            selected = await asyncio.to_thread(self._catalogue().select_permitted, filter_expression, rights)
+            selected = await offload(self._catalogue().select_permitted, filter_expression, rights)
             if rights == self._rights():  # a catalogue that has changed meanwhile is followed afterwards
                 return selected
 
     async def _seen(self) -> Catalogue:
         catalogue, rights = self._catalogue(), self._rights()
-        return catalogue if rights is None else await asyncio.to_thread(catalogue.seen_with, rights)
+        return catalogue if rights is None else await offload(catalogue.seen_with, rights)
 
     async def _write_cache(self, signals: SignalTable, refused: tuple[UUID, ...]) -> tuple[SignalIndexCache, bytes]:
         cache = SignalIndexCache(subscriber_id=self._subscriber_id, signals=signals, unauthorised=refused)
         modes = self._session.modes or OperationalModes()
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
-        image = await asyncio.to_thread(write_signal_index_cache, cache, modes)
-        await asyncio.to_thread(self._member.expect(signals).prepare, self._catalogue().metadata.signals)
+        image = await offload(write_signal_index_cache, cache, modes)
+        await offload(self._member.expect(signals, self._catalogue().metadata.signals))
         return cache, image
 
     def _refuse_subscription(self, reason: str) -> None:

@@ -14,6 +14,7 @@ from sttp.connection import Connection
 from sttp.errors import ClosedError, MetadataError, OverrunError, RefusedError, STTPError, TransportError
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
+from sttp.offload import offload
 from sttp.peer_events import PeerEvents
 from sttp.queues import BatchQueue
 from sttp.session.config import SubscriberConfig
@@ -326,7 +327,7 @@ class Intake:
             if len(document) <= SMALL:
                 metadata = Metadata.read(document, limits=limits) if document else Metadata()
             else:
-                metadata = await asyncio.to_thread(Metadata.read, document, limits=limits)
+                metadata = await offload(Metadata.read, document, limits=limits)
         except MetadataError as error:
             _log.warning("%s: %s", self.publisher, error)
             self._answer(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -25,9 +26,15 @@ class Router:
         self.visible = visible
         self._routes: dict[int, _Route] = {}
 
-    def prepare(self, ours: SignalTable) -> None:
-        """Work out the way of a table; that takes some 20 ms for 100 000 signals, and may be done in another thread."""
-        self._route(ours)
+    @property
+    def known(self) -> list[SignalTable]:
+        """The publisher's tables whose way is worked out."""
+        return [route.ours for route in self._routes.values()]
+
+    def prepare(self, tables: Iterable[SignalTable]) -> None:
+        """Work out the way of tables; that takes some 20 ms for 100 000 signals, and may be done in another thread."""
+        for ours in tables:
+            self._route(ours)
 
     def route(self, signals: SignalTable, columns: Columns) -> Columns:
         """The measurements of signals that are subscribed to, with the subscription's indexes."""

@@ -19,7 +19,7 @@ SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
 CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.alarm", "sttp.inlet", "sttp.connection"}
-ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.catalogue"}
+ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.offload", "sttp.catalogue"}
 
 # What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -48,8 +48,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.statistics": VOCABULARY,
     "sttp.queues": VOCABULARY,
     "sttp.peer_events": VOCABULARY,
-    "sttp.catalogue": MEANING | {"sttp.wire"},
+    "sttp.catalogue": MEANING | {"sttp.wire", "sttp.offload"},
     "sttp.alarm": set(),
+    "sttp.offload": set(),
     "sttp.inlet": CONNECTED,
     "sttp.connection": CONNECTED,
     "sttp.routing": VOCABULARY,
@@ -71,8 +72,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
     "sttp.alarm", "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.inlet",
-    "sttp.intake", "sttp.peer_events", "sttp.publisher", "sttp.queues", "sttp.security.vigil", "sttp.subscriber",
-    "sttp.testing", "sttp.testing.sessions", "sttp.transport",
+    "sttp.intake", "sttp.offload", "sttp.peer_events", "sttp.publisher", "sttp.queues", "sttp.security.vigil",
+    "sttp.subscriber", "sttp.testing", "sttp.testing.sessions", "sttp.transport",
 }  # fmt: skip
 HOME: Mapping[str, set[str]] = {
     "asyncio": {*_WITH_A_LOOP, "sttp.cli.conformance", "sttp_conformance"},
@@ -90,7 +91,7 @@ HOME: Mapping[str, set[str]] = {
     "select": set(),
     "selectors": set(),
     "socket": {"sttp.transport"},
-    "threading": {"sttp.background", "sttp.catalogue", "sttp.testing"},
+    "threading": {"sttp.background", "sttp.catalogue", "sttp.offload", "sttp.testing"},
     "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
     "uvloop": {"sttp.cli"},

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -248,7 +248,17 @@ def characters_of(texts: Vector, axis: Axis) -> int:
 
 
 def _array(values: Iterable[Any], count: int, value_type: ValueType | None = None) -> NDArray[Any]:
-    return np.fromiter(values, np.bool_ if value_type is ValueType.BOOLEAN else np.object_, count)
+    """All `count` values. Python lets no other thread run while NumPy fetches them, so that is done in runs."""
+    found = np.empty(count, np.bool_ if value_type is ValueType.BOOLEAN else np.object_)
+    rest = iter(values)
+    for begin in range(0, count, _RUN):
+        size = min(_RUN, count - begin)
+        found[begin : begin + size] = np.fromiter(islice(rest, size), found.dtype, size)
+    return found
+
+
+_RUN: Final = 8192
+"""Values that are fetched in one go, in a few milliseconds."""
 
 
 def apply(scope: Scope, kernel: Kernel, *operands: Vector) -> Vector:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -34,6 +34,8 @@ __all__ = ["Cell", "Column", "ColumnType", "DataSet", "Distinct", "Problem", "Ta
 
 Cell = str | UUID | bool | int | float | Decimal | None
 """What a cell can hold; `None` is null."""
+
+V = TypeVar("V")
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*", re.ASCII)
 
@@ -202,7 +204,7 @@ class Table:
             cells = self.column(name)
             folded = [cell.upper() if isinstance(cell, str) else cell for cell in cells]
             # from the end, so that the first row of a value is the last to be set
-            rows = dict(zip(reversed(folded), range(len(folded) - 1, -1, -1), strict=True))
+            rows = _mapping(folded[::-1], range(len(folded) - 1, -1, -1))
             rows.pop(None, None)
             self._first_rows[key] = rows
         return self._first_rows[key]
@@ -220,11 +222,23 @@ class Table:
         return {column.name.lower(): position for position, column in enumerate(self.columns)}
 
 
+_RUN: Final = 8192
+"""Entries that a mapping gets in one go, in a few milliseconds: meanwhile Python lets no other thread run."""
+
+
+def _mapping(keys: Sequence[Cell], values: Sequence[V]) -> dict[Cell, V]:
+    """Each key with its value; of those that are equal the last."""
+    found: dict[Cell, V] = {}
+    for begin in range(0, len(keys), _RUN):
+        found.update(zip(keys[begin : begin + _RUN], values[begin : begin + _RUN], strict=True))
+    return found
+
+
 def _distinct(cells: Sequence[Cell], column_type: ColumnType | None) -> Distinct:
     keys = cells
     if column_type in (ColumnType.FLOAT, ColumnType.DOUBLE):
         keys = [cell if cell or cell is None else str(cell) for cell in cells]  # zero has a sign, which == does not see
-    found = dict(zip(keys, cells, strict=True))
+    found = _mapping(keys, cells)
     if 2 * len(found) > len(cells):
         return Distinct.of(cells)
     positions = dict(zip(found, range(len(found)), strict=True))

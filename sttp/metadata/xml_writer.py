@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sttp.errors import UsageError
 from sttp.metadata.cells import write_cells
 from sttp.metadata.dataset import Cell, Column, ColumnType, DataSet, Table
 
-__all__ = ["write_dataset"]
+__all__ = ["pieces_of_dataset", "write_dataset"]
 
 _ROWS_AT_ONCE: Final = 2048  # keeps the texts of a large table from standing in memory all together
 
@@ -23,13 +22,20 @@ def write_dataset(dataset: DataSet) -> bytes:
     Raises:
         UsageError: a cell that is not of its column's type, or holds what XML cannot.
     """
-    document = BytesIO()
-    document.write(_head(dataset).encode())
+    return b"".join(pieces_of_dataset(dataset))
+
+
+def pieces_of_dataset(dataset: DataSet) -> Iterator[bytes]:
+    """Write a metadata document piece by piece, each of at most some thousand rows.
+
+    Raises:
+        UsageError: as `write_dataset` does, when it comes to that cell.
+    """
+    yield _head(dataset).encode()
     for table in dataset.tables:
         for start in range(0, len(table), _ROWS_AT_ONCE):
-            document.write(_rows(table, start, min(start + _ROWS_AT_ONCE, len(table))).encode())
-    document.write(f"</{dataset.name}>\n".encode())
-    return document.getvalue()
+            yield _rows(table, start, min(start + _ROWS_AT_ONCE, len(table))).encode()
+    yield f"</{dataset.name}>\n".encode()
 
 
 def _head(dataset: DataSet) -> str:

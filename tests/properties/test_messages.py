@@ -22,7 +22,7 @@ from sttp.tolerances import DEFAULT_TOLERANCES, STRICT, Tolerances
 from sttp.wire import commands as c
 from sttp.wire import responses as r
 from sttp.wire.data_packet import DATA_PACKET, read_data_packet, write_data_packet_header
-from sttp.wire.fields import deflate, inflate
+from sttp.wire.fields import deflate, deflate_pieces, inflate
 from sttp.wire.frame import FRAME, FrameReader, write_frame
 from sttp.wire.signal_index_cache import (
     SIGNAL_INDEX_CACHE,
@@ -365,4 +365,12 @@ def test_no_bytes_break_inflate(document: bytes) -> None:
 @given(st.binary(max_size=300), st.integers(1, 9))
 def test_gzip_comes_back(document: bytes, level: int) -> None:
     compressed = deflate(document, level)
+    assert inflate(compressed, limit=len(document), name="metadata") == document
+
+
+@given(st.lists(st.binary(max_size=100), max_size=20), st.integers(1, 9))
+def test_gzip_in_pieces_comes_back_as_one(pieces: list[bytes], level: int) -> None:
+    compressed = deflate_pieces(iter(pieces), level)
+    document = b"".join(pieces)
+    assert compressed.startswith(b"\x1f\x8b")
     assert inflate(compressed, limit=len(document), name="metadata") == document
