@@ -118,7 +118,7 @@ class SignalTable:
     def have(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` name signals, shape `(n,)`."""
         # a negative index is a large one without its sign
-        if len(signal_index) and int(signal_index.view(np.uint32).max()) >= len(self.ids):
+        if len(signal_index) and np.maximum.reduce(signal_index.view(np.uint32)) >= len(self.ids):
             return False
         return self._is_full or bool(self.present[signal_index].all())
 
@@ -198,11 +198,13 @@ def _mixed(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
 def _column(values: ArrayLike, dtype: type[np.generic], length: int) -> NDArray[Any]:
     """A column of what somebody gave for it: one value for each measurement, or one for all."""
     column = np.asarray(values, dtype)
-    if column.shape in ((), (1,)):
-        return np.full(length, column, dtype)
-    if column.shape != (length,):
+    if column.shape == (length,):
+        return column
+    if column.shape not in ((), (1,)):
         raise UsageError(f"columns of different length: {column.shape} beside {length} signal indexes")
-    return column
+    whole = np.empty(length, dtype)
+    whole[:] = column
+    return whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +305,9 @@ class MeasurementBatch:
         Raises:
             UsageError: shapes that do not fit, or an index without a signal.
         """
-        index = np.atleast_1d(np.asarray(signal_index, np.int32))
+        index = np.asarray(signal_index, np.int32)
+        if not index.ndim:
+            index = index.reshape(1)
         if index.ndim != 1:
             raise UsageError(f"a column has one dimension, not {index.ndim}")
         if not signals.have(index):
