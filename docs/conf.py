@@ -1,15 +1,19 @@
 """Sphinx configuration. `make docs` builds with warnings as errors."""
 
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))  # where protocol_links.py is
 
 project = "sttp-kit"
 author = "the sttp-kit authors"
 copyright = "the sttp-kit authors, MIT licence"
 version = release = installed_version("sttp-kit")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "protocol_links"]
 exclude_patterns = ["_build", "_extra"]
 
 html_theme = "furo"

@@ -71,7 +71,7 @@ def tolerances() -> Iterator[str]:
                 "on" if getattr(DEFAULT_TOLERANCES, name) else "off",
                 _peers(departure),
                 departure.version,
-                departure.clause,
+                f"wire.md {departure.clause}",
                 departure.reason,
             )
             for name, departure in TABLE.items()

@@ -1,6 +1,6 @@
 """Codes of the wire: roles, commands, responses, operational modes and flags.
 
-Every number here is from `wire.md` sections 2 (commands and responses), 3 (operational modes), 6 (data packets)
+Every number here is from wire.md sections 2 (commands and responses), 3 (operational modes), 6 (data packets)
 and 11.3 (measurement state flags).
 """
 

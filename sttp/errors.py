@@ -22,7 +22,7 @@ STTPError
 ```
 
 Exceptions of other libraries are translated once, where they enter. A `ProtocolError` says which section of
-`wire.md` was broken.
+`wire.md` was broken, which is a part of the documentation: docs/reference/protocol.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Limits on everything that a peer can make long, many, deep or large.
 
-Each is checked before memory is taken. What the deployed implementations chose is in `wire.md` 1.4.
+Each is checked before memory is taken. What the deployed implementations chose is in wire.md 1.4.
 """
 
 from __future__ import annotations

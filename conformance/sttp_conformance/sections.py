@@ -1,4 +1,4 @@
-"""The sections of the protocol notes, `sections.toml`, and which requirements come from each."""
+"""The sections of the protocol reference, `sections.toml`, and which requirements come from each."""
 
 from __future__ import annotations
 
