@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,12 @@ CITING_DEVIATIONS = (
 )  # fmt: skip
 
 
-def _written() -> Iterator[tuple[str, str]]:
+@cache
+def _written() -> list[tuple[str, str]]:
+    return list(_read())
+
+
+def _read() -> Iterator[tuple[str, str]]:
     for folder in CITING:
         for path in sorted((REPOSITORY / folder).rglob("*")):
             if path.suffix in WRITTEN and not BUILT & set(path.parts) and path != Path(__file__).resolve():
