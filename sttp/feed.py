@@ -188,13 +188,11 @@ class Feed:
         return self._queue.dropped
 
     def offer(self, parts: Sequence[Part]) -> bool:
-        """Queue measurements for this subscriber, by the overflow policy; while nothing is subscribed they go nowhere.
+        """Queue measurements for this subscriber, which is `active`, by the overflow policy.
 
         Returns:
             False when the queue is full and whoever publishes has to wait: see `put`.
         """
-        if not self.active:
-            return True
         try:
             is_queued = self._queue.offer(*parts)
         except OverrunError as error:
@@ -206,8 +204,8 @@ class Feed:
         return is_queued
 
     async def put(self, parts: Sequence[Part]) -> None:
-        """Queue measurements, and wait until there is room."""
-        while not self.offer(parts):
+        """Queue measurements, and wait until there is room. Those that it is no longer `active` for go nowhere."""
+        while self.active and not self.offer(parts):
             await self._queue.room()
 
     async def drained(self) -> None:

@@ -229,7 +229,7 @@ class Publisher:
             UsageError: a signal index that is not in the batch's table.
         """
         self._check()
-        if len(batch) and int(batch.signal_index.view(np.uint32).max()) >= len(batch.signals):
+        if len(batch) and np.maximum.reduce(batch.signal_index.view(np.uint32)) >= len(batch.signals):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
         feeds = [feed for feed in self._feeds if feed.active]
         if feeds:
@@ -237,8 +237,9 @@ class Publisher:
             for feed in feeds:
                 if not feed.offer(parts):
                     await feed.put(parts)
-        self._hurry += max(len(batch), _LEAST)
-        if self._hurry >= self._patience:
+        weight = max(len(batch), _LEAST)
+        self._hurry += weight
+        if self._hurry + weight // 2 > self._patience:  # the larger half of another one would be too much
             self._hurry = 0
             await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 

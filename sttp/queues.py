@@ -74,8 +74,10 @@ class BatchQueue(Generic[B]):
                     while self._lacks_room(size, len(batches)):
                         self.dropped += self._count(self._pop())
         for batch in batches:
-            if len(batch):
-                self._append(batch)
+            if length := len(batch):
+                self._batches.append(batch)
+                self._size += length
+        self._filled.set()
         return True
 
     async def put(self, batch: B) -> None:
@@ -90,7 +92,9 @@ class BatchQueue(Generic[B]):
     def force(self, batch: B) -> None:
         """Put a batch in, whatever the limit."""
         if not self._closed and len(batch):
-            self._append(batch)
+            self._batches.append(batch)
+            self._size += len(batch)
+            self._filled.set()
 
     async def room(self) -> None:
         """Wait until something has been taken from a full queue, it has been cleared or closed, or `look_again`."""
@@ -152,11 +156,6 @@ class BatchQueue(Generic[B]):
         if len(self._batches) >= MOST_BATCHES:
             return f"{MOST_BATCHES} batches"
         return f"{self._limit} measurements"
-
-    def _append(self, batch: B) -> None:
-        self._batches.append(batch)
-        self._size += len(batch)
-        self._filled.set()
 
     def _pop(self) -> B:
         batch = self._batches.popleft()
