@@ -19,6 +19,7 @@ from sttp_conformance.implementation import Implementation
 from sttp_conformance.launcher import LaunchError
 from sttp_conformance.mutants import Mutant
 from sttp_conformance.recording import Recording
+from sttp_conformance.spoiling import spoil, spoiled_timers
 from sttp_conformance.verdicts import Verdict
 from sttp_conformance.violation import NotSupported, Skip, Violation
 from sttp_conformance.ways import Way
@@ -83,21 +84,11 @@ class Lane:
     async def become(self, mutant: Mutant, grace: Grace) -> None:
         """Let what is judged from now on be wrong in a certain way, and let it have another grace."""
         self._grace = grace
-        if (self._mutant is not None and self._mutant.settings) or mutant.settings:
+        if spoiled_timers(self._mutant) or spoiled_timers(mutant):
             await self.__aexit__()
         self._mutant = mutant
-        for (_, way, *_others), (_, implementation) in self._kept.items():
-            self._spoil(implementation, way)
-
-    def _spoil(self, implementation: Implementation, way: Way) -> None:
-        if self._mutant is not None:
-            implementation.over = self._mutant.over(way)
-            implementation.below = self._mutant.below(implementation)
-            implementation.datagrams = self._mutant.rewritten(way)
-            if implementation.control is not None:
-                is_wrong = self._mutant.is_wrong(way)
-                implementation.control.altered = self._mutant.answers if is_wrong else None
-                implementation.control.asked = self._mutant.asked if is_wrong else None
+        for _, implementation in self._kept.values():
+            spoil(implementation, mutant)
 
     async def __aenter__(self) -> Lane:
         return self
@@ -198,11 +189,12 @@ class Lane:
                 dict(key[2]),
                 self._run,
                 asks=dict(key[3]),
-                forced=self._mutant.settings if self._mutant is not None else None,
+                forced=spoiled_timers(self._mutant),
                 listen_first=check.listen_first,
             )
             await stack.enter_async_context(implementation)
-            self._spoil(implementation, way)
+            if self._mutant is not None:
+                spoil(implementation, self._mutant)
             self._kept[key] = stack, implementation
         return self._kept[key][1]
 

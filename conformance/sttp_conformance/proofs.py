@@ -92,7 +92,7 @@ class Judged:
         name = f"{self.mutant.name} ({_kind(self.mutant)})"
         if self.unjudged:
             yield f"not judged  {name}: {self.unjudged}"
-        elif self.mutant.harmless:
+        elif self.mutant.is_harmless:
             checks = len({proof.check for proof in self.proofs})
             beside = f", together with {len(self.beside)} others" if self.beside else ""
             yield f"{'let pass' if self.holds else 'CAUGHT':<12}{name} by {checks} checks{beside}"
@@ -109,26 +109,26 @@ class Judged:
 
 
 def _kind(mutant: Mutant) -> str:
-    kind = f"harmless {mutant.role.value}" if mutant.harmless else mutant.role.value
-    return f"{kind}, {mutant.only.value} only" if mutant.only else kind
+    kind = f"harmless {mutant.role.value}" if mutant.is_harmless else mutant.role.value
+    return f"{kind}, {mutant.where.only.value} only" if mutant.where.only else kind
 
 
 def summary(judged: Sequence[Judged]) -> Iterator[str]:
     """The numbers: the kill rate of those that are wrong, and how many harmless ones were let pass."""
-    wrong = [each for each in judged if not each.mutant.harmless]
+    wrong = [each for each in judged if not each.mutant.is_harmless]
     seen = [each for each in wrong if not each.unjudged]
     if seen:
         caught = sum(each.holds for each in seen)
         rate = _rate(caught, len(seen))
         yield f"{caught} of {len(seen)} mutants are caught by all checks that must catch them: kill rate {rate}"
-        one_way = [each for each in seen if each.mutant.only]
+        one_way = [each for each in seen if each.mutant.where.only]
         of_those = sum(each.holds for each in one_way)
         checks = {proof.check.partition("[")[0] for each in seen for proof in each.proofs if proof.caught}
         yield f"  of those that are wrong in one direction only, {of_those} of {len(one_way)}"
         yield f"  {len(checks)} checks caught at least one"
     if left := len(wrong) - len(seen):
         yield f"{left} {'is' if left == 1 else 'are'} not judged; the lines above say why"
-    harmless = [each for each in judged if each.mutant.harmless and not each.unjudged]
+    harmless = [each for each in judged if each.mutant.is_harmless and not each.unjudged]
     if harmless:
         checks = {proof.check for each in harmless for proof in each.proofs}
         passed = sum(each.holds for each in harmless)

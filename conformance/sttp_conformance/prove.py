@@ -18,7 +18,7 @@ from sttp_conformance.checks import Check, load_checks
 from sttp_conformance.expectations import Expectation
 from sttp_conformance.grace import Grace
 from sttp_conformance.lane import Lane
-from sttp_conformance.mutants import Mutant, together
+from sttp_conformance.mutants import Mutant, Where, together
 from sttp_conformance.proofs import Judged, Proof
 from sttp_conformance.runner import Made, make_all, prepared
 from sttp_conformance.selection import Selection, why_not
@@ -70,7 +70,7 @@ async def prove(
     given = [*mutants]
     found: dict[str, Judged] = {}
     # those that meet every check take longest, so they come first
-    waiting = [*([each] for each in given if not each.harmless), *groups(given, 1 if slow else _TOGETHER)]
+    waiting = [*([each] for each in given if not each.is_harmless), *groups(given, 1 if slow else _TOGETHER)]
 
     async def work(run: Path) -> None:
         async with Lane(adapter, _GRACE, run, proving=True) as lane:
@@ -96,10 +96,10 @@ async def prove(
 
 def groups(mutants: Iterable[Mutant], most: int) -> Iterator[list[Mutant]]:
     """Harmless mutants that can be one."""
-    alike: defaultdict[tuple[Role, Direction | None], list[Mutant]] = defaultdict(list)
+    alike: defaultdict[Where, list[Mutant]] = defaultdict(list)
     for each in mutants:
-        if each.harmless:
-            alike[each.role, each.only].append(each)
+        if each.is_harmless:
+            alike[each.where].append(each)
     for group in alike.values():
         yield from (group[start : start + most] for start in range(0, len(group), most))
 
@@ -122,7 +122,7 @@ class _Judging:
         self._slow = slow
         self._reasons: dict[str, str] = {}  # why checks are not made, by name
         self._compared: set[str] = set()
-        names = self._all_of_its_role() if mutant.harmless else mutant.caught_by
+        names = self._all_of_its_role() if mutant.is_harmless else mutant.caught_by
         self._only = only
         self._names = [name for name in names if slow or not self._is_slow(name)]
 
@@ -137,7 +137,7 @@ class _Judging:
             return Judged(self._mutant, (), unjudged="only slow checks can catch it (--slow)")
         if not due and self._reasons:
             return self._unjudged()
-        await lane.become(self._mutant, _PATIENCE if self._mutant.harmless else _GRACE)
+        await lane.become(self._mutant, _PATIENCE if self._mutant.is_harmless else _GRACE)
         made = await make_all(due, [lane], lambda check, way, outcome: None)
         proofs = self._proofs(made)
         if wrong := {proof.subject for proof in proofs if not proof.holds}:
@@ -175,16 +175,16 @@ class _Judging:
             if subject and self._checks[check].compares == "transport":
                 selection = every
             ways = [way for way in selection.ways(self._adapter) if way.direction in made.directions]
-            if self._mutant.harmless:
+            if self._mutant.is_harmless:
                 if made.topic and (self._slow or made.topic not in topics):
                     topics.add(made.topic)
                     self._compared.add(made.name)
-                elif not self._slow and self._mutant.only is not None:
+                elif not self._slow and self._mutant.where.only is not None:
                     continue  # it is there to be compared
                 elif not self._slow and len(ways) > 1:
                     ways = ways[number % 2 :: 2]
             elif not subject:
-                ways = [way for way in ways if self._mutant.is_wrong(way)]
+                ways = [way for way in ways if self._mutant.where.holds(way)]
             for way in ways:
                 if self._only is not None and made.name not in self._only:
                     continue
@@ -204,7 +204,7 @@ class _Judging:
         return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
 
     def _proofs(self, made: Made) -> list[Proof]:
-        if not self._mutant.harmless:
+        if not self._mutant.is_harmless:
             return [proof for name in self._names for proof in self._of(name, made)]
         return [
             *(proof for name in self._names for proof in self._of(name, made)),
@@ -230,19 +230,19 @@ class _Judging:
                 if outcome.verdict is Verdict.UNSUPPORTED:
                     self._reasons[subject] = outcome.message
                     continue
-                yield Proof(mutant.name, name, "", caught, outcome.message, not mutant.harmless)
+                yield Proof(mutant.name, name, "", caught, outcome.message, not mutant.is_harmless)
             return
         for way in ways:
-            if not (mutant.harmless or mutant.is_wrong(way)):
+            if not (mutant.is_harmless or mutant.where.holds(way)):
                 continue  # made for a comparison only
             outcome = made[check, way]
             if outcome.verdict is Verdict.UNSUPPORTED:
                 self._reasons[check] = outcome.message
                 continue
-            caught = outcome.verdict is not Verdict.PASSED if mutant.harmless else outcome.verdict is Verdict.FAILED
+            caught = outcome.verdict is not Verdict.PASSED if mutant.is_harmless else outcome.verdict is Verdict.FAILED
             message = "" if outcome.verdict is Verdict.PASSED else outcome.message
-            yield Proof(mutant.name, name, str(way), caught, message, not mutant.harmless)
-        if not ways and not mutant.harmless and check not in self._reasons:
+            yield Proof(mutant.name, name, str(way), caught, message, not mutant.is_harmless)
+        if not ways and not mutant.is_harmless and check not in self._reasons:
             message = "the check is made in no way in which the mutant is wrong"
             yield Proof(mutant.name, name, "", False, message, True)
 

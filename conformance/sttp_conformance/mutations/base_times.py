@@ -8,11 +8,12 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.mutants import mutant
+from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
     Item,
-    Mutant,
     Rewrite,
     added_after,
     added_before,
@@ -95,126 +96,126 @@ def _signed(row: list[Any]) -> int:
 
 
 def _kept_for_later(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """Base times of one connection hold on the later ones. The list of numbers is shared by all of them."""
-    shared = id(conversation.numbers)
+    """Base times of one connection hold on the later ones."""
+    kept = conversation.process.memory
     if frame[0] == _BASE_TIMES:
-        _SHARED[shared] = frame
-    return (_SHARED[shared], frame) if frame[0] == _DATA and shared in _SHARED else (frame,)
+        kept["base times"] = frame
+    return (kept["base times"], frame) if frame[0] == _DATA and "base times" in kept else (frame,)
 
-
-_SHARED: dict[int, bytes] = {}
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_never_announces_base_times",
         PUBLISHER,
+        Says(dropped(_BASE_TIMES)),
         caught_by=("announces_base_times",),
-        says=dropped(_BASE_TIMES),
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_base_times_for_the_next_connection",
         SUBSCRIBER,
+        Hears(_kept_for_later),
         caught_by=("old_base_times_do_not_survive_the_connection",),
-        hears=_kept_for_later,
     ),
-    Mutant(
+    mutant(
         "publisher_sends_one_base_time",
         PUBLISHER,
+        Says(edited(_BASE_TIMES, lambda payload: payload[:12])),
         caught_by=("base_times_are_well_formed",),
-        says=edited(_BASE_TIMES, lambda payload: payload[:12]),
     ),
-    Mutant(
+    mutant(
         "publisher_makes_the_base_time_2_active",
         PUBLISHER,
+        Says(_based(lambda active, first, second: (2, first, second))),
         caught_by=("base_times_are_well_formed",),
-        says=_based(lambda active, first, second: (2, first, second)),
     ),
-    Mutant(
+    mutant(
         "publisher_marks_base_times_as_leap_seconds",
         PUBLISHER,
+        Says(_based(lambda active, first, second: (active, first, second | 1 << 63))),
         caught_by=("base_times_are_well_formed",),
-        says=_based(lambda active, first, second: (active, first, second | 1 << 63)),
     ),
-    Mutant(
+    mutant(
         "publisher_announces_base_times_too_late",
         PUBLISHER,
+        Says(_at_the_end),
         caught_by=("short_times_follow_their_base_time",),
-        says=_at_the_end,
     ),
-    Mutant(
+    mutant(
         "publisher_uses_short_times_without_base_times",
         PUBLISHER,
+        Says(dropped(_BASE_TIMES)),
         caught_by=("short_times_follow_their_base_time",),
-        says=dropped(_BASE_TIMES),
     ),
-    Mutant(
+    mutant(
         "publisher_adds_offsets_to_the_other_base_time",
         PUBLISHER,
+        Says(_based(lambda active, first, second: (active, second, first))),
         caught_by=("short_times_add_up",),
-        says=_based(lambda active, first, second: (active, second, first)),
     ),
-    Mutant(
+    mutant(
         "publisher_ignores_the_wish_for_milliseconds",
         PUBLISHER,
-        caught_by=("short_times_add_up",),
-        hears=replaced(
-            Command.SUBSCRIBE,
-            lambda frame: frame.replace(b"useMillisecondResolution=True", b"useMillisecondResolution=None"),
+        Hears(
+            replaced(
+                Command.SUBSCRIBE,
+                lambda frame: frame.replace(b"useMillisecondResolution=True", b"useMillisecondResolution=None"),
+            )
         ),
+        caught_by=("short_times_add_up",),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_base_times_on_every_subscription",
         PUBLISHER,
+        Says(added_after(_CACHE, _SOME)),
         caught_by=("sends_no_base_times_without_need",),
-        says=added_after(_CACHE, _SOME),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_a_confirm_of_base_times",
         PUBLISHER,
+        Says(added_before(Response.SUCCEEDED, b"\x81\x09\0\0\0\x02no", answering=Command.UPDATE_PROCESSING_INTERVAL)),
         caught_by=("ignores_confirm_of_base_times",),
-        says=added_before(Response.SUCCEEDED, b"\x81\x09\0\0\0\x02no", answering=Command.UPDATE_PROCESSING_INTERVAL),
     ),
-    Mutant(
+    mutant(
         "publisher_closes_at_a_confirm_of_base_times",
         PUBLISHER,
+        Hears(replaced(Command.CONFIRM_UPDATE_BASE_TIMES, lambda frame: CLOSE)),
         caught_by=("ignores_confirm_of_base_times",),
-        hears=replaced(Command.CONFIRM_UPDATE_BASE_TIMES, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_offsets_as_signed",
         SUBSCRIBER,
+        Answers(_times(_signed)),
         caught_by=("reads_offsets_from_base_times",),
-        answers=_times(_signed),
     ),
-    Mutant(
+    mutant(
         "subscriber_uses_the_active_base_time",
         SUBSCRIBER,
+        Hears(_active_only),
         caught_by=("uses_the_base_time_that_each_record_names",),
-        hears=_active_only,
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_the_first_base_times",
         SUBSCRIBER,
+        Hears(_first_only),
         caught_by=("follows_base_times_as_they_rotate",),
-        hears=_first_only,
     ),
-    Mutant(
+    mutant(
         "subscriber_adds_offsets_to_its_clock",
         SUBSCRIBER,
+        Answers(_times(lambda row: row[1] or 639_000_000_000_000_000)),
         caught_by=("invents_no_time_without_a_base",),
-        answers=_times(lambda row: row[1] or 639_000_000_000_000_000),
     ),
-    Mutant(
+    mutant(
         "subscriber_confirms_base_times",
         SUBSCRIBER,
+        Hears(_HEARS),
+        Says(_CONFIRMS),
         caught_by=("does_not_confirm_base_times",),
-        hears=_HEARS,
-        says=_CONFIRMS,
     ),
-    Mutant(
+    mutant(
         "subscriber_clears_base_times_at_the_cache",
         SUBSCRIBER,
+        Hears(_cleared_by_the_cache),
         caught_by=("keeps_base_times_that_come_early",),
-        hears=_cleared_by_the_cache,
     ),
 )

@@ -8,11 +8,12 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Answers, Fault, Hears, Says
+from sttp_conformance.mutants import Mutant, in_each_direction, mutant
+from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
     Item,
-    Mutant,
     Rewrite,
     added_after,
     added_before,
@@ -20,7 +21,6 @@ from sttp_conformance.mutants import (
     edited,
     replaced,
 )
-from sttp_conformance.ways import Direction
 
 _BLOCK = Response.BUFFER_BLOCK
 _CONFIRM = Command.CONFIRM_BUFFER_BLOCK
@@ -107,124 +107,128 @@ def _once_confirmed(frame: bytes, conversation: Conversation) -> tuple[Item, ...
     return () if known else (frame,)
 
 
-def _mutant(name: str, check: str, **wrong: Any) -> Mutant:
+def _mutant(name: str, check: str, *faults: Fault) -> Mutant:
     role = PUBLISHER if name.startswith("publisher") else SUBSCRIBER
-    return Mutant(name, role, caught_by=(check,), **wrong)
+    return mutant(name, role, *faults, caught_by=(check,))
 
 
 _PUBLISHERS = (
     _mutant(
         "publisher_writes_the_cache_index_in_place_of_the_flags_of_buffer_blocks",
         "buffer_blocks_are_well_formed",
-        says=_flags(lambda flags: 0x02 | flags),
+        Says(_flags(lambda flags: 0x02 | flags)),
     ),
     _mutant(
         "publisher_names_the_other_cache_in_buffer_blocks",
         "buffer_blocks_are_well_formed",
-        says=_flags(lambda flags: flags ^ _SLOT_1),
+        Says(_flags(lambda flags: flags ^ _SLOT_1)),
     ),
     _mutant(
         "publisher_names_another_signal_in_buffer_blocks",
         "buffer_blocks_are_well_formed",
-        says=_index(lambda index: index + 1),
+        Says(_index(lambda index: index + 1)),
     ),
     _mutant(
         "publisher_appends_six_zeros_to_buffer_blocks",
         "buffer_blocks_are_well_formed",
-        says=edited(_BLOCK, lambda payload: payload + bytes(6)),
+        Says(edited(_BLOCK, lambda payload: payload + bytes(6))),
     ),
     _mutant(
         "publisher_compresses_buffer_blocks_without_saying_so",
         "buffer_blocks_are_well_formed",
-        says=edited(_BLOCK, lambda payload: payload[:9] + gzip.compress(payload[9:])),
+        Says(edited(_BLOCK, lambda payload: payload[:9] + gzip.compress(payload[9:]))),
     ),
     _mutant(
         "publisher_says_that_plain_buffer_blocks_are_compressed",
         "buffer_blocks_are_well_formed",
-        says=_flags(lambda flags: flags | 0x08),
+        Says(_flags(lambda flags: flags | 0x08)),
     ),
     _mutant(
-        "publisher_counts_buffer_blocks_from_1_and_over_connections", "buffer_blocks_count_from_0", says=_counts(1)
+        "publisher_counts_buffer_blocks_from_1_and_over_connections",
+        "buffer_blocks_count_from_0",
+        Says(_counts(1)),
     ),
-    _mutant("publisher_counts_buffer_blocks_by_two", "buffer_blocks_count_from_0", says=_counts(0, 2)),
+    _mutant("publisher_counts_buffer_blocks_by_two", "buffer_blocks_count_from_0", Says(_counts(0, 2))),
     _mutant(
         "publisher_sends_buffer_blocks_to_everybody",
         "buffer_blocks_go_to_their_subscribers_only",
-        says=_broadcasts,
+        Says(_broadcasts),
     ),
-    _mutant("publisher_sends_each_buffer_block_once", "repeats_unconfirmed_buffer_blocks", says=_once),
+    _mutant("publisher_sends_each_buffer_block_once", "repeats_unconfirmed_buffer_blocks", Says(_once)),
     _mutant(
         "publisher_repeats_unconfirmed_buffer_blocks_with_other_numbers",
         "repeats_unconfirmed_buffer_blocks",
-        says=_hands_over_as_they_come,
+        Says(_hands_over_as_they_come),
     ),
     _mutant(
         "publisher_is_deaf_to_confirmations_of_buffer_blocks",
         "leaves_confirmed_buffer_blocks_alone",
-        hears=dropped(_CONFIRM),
+        Hears(dropped(_CONFIRM)),
     ),
     _mutant(
         "publisher_ends_the_connection_at_a_needless_confirmation_of_a_buffer_block",
         "ignores_a_needless_buffer_block_confirm",
-        hears=replaced(_CONFIRM, lambda frame: CLOSE if frame[1:] == b"\0\0\x30\x39" else frame),
+        Hears(replaced(_CONFIRM, lambda frame: CLOSE if frame[1:] == b"\0\0\x30\x39" else frame)),
     ),
     _mutant(
         "publisher_answers_a_needless_confirmation_of_a_buffer_block",
         "ignores_a_needless_buffer_block_confirm",
-        hears=replaced(_CONFIRM, lambda frame: (frame, bytes((Command.GET_PRIMARY_METADATA_SCHEMA,)))),
-        says=replaced(Response.FAILED, lambda frame: frame[:1] + bytes((_CONFIRM,)) + frame[2:]),
+        Hears(replaced(_CONFIRM, lambda frame: (frame, bytes((Command.GET_PRIMARY_METADATA_SCHEMA,))))),
+        Says(replaced(Response.FAILED, lambda frame: frame[:1] + bytes((_CONFIRM,)) + frame[2:])),
     ),
 )
 
 _SUBSCRIBERS = (
-    _mutant("subscriber_confirms_no_buffer_block", "confirms_buffer_blocks_that_ask", says=dropped(_CONFIRM)),
+    _mutant("subscriber_confirms_no_buffer_block", "confirms_buffer_blocks_that_ask", Says(dropped(_CONFIRM))),
     _mutant(
         "subscriber_confirms_the_next_buffer_block",
         "confirms_buffer_blocks_that_ask",
-        says=edited(_CONFIRM, lambda payload: (int.from_bytes(payload, "big") + 1).to_bytes(4, "big")),
+        Says(edited(_CONFIRM, lambda payload: (int.from_bytes(payload, "big") + 1).to_bytes(4, "big"))),
     ),
     _mutant(
         "subscriber_confirms_a_buffer_block_once",
         "confirms_duplicate_buffer_blocks",
-        says=_once_confirmed,
+        Says(_once_confirmed),
     ),
     _mutant(
         "subscriber_confirms_every_buffer_block",
         "leaves_other_buffer_blocks_unconfirmed",
-        hears=_flags(lambda flags: flags | _ASKS),
+        Hears(_flags(lambda flags: flags | _ASKS)),
     ),
-    _mutant("subscriber_hands_over_empty_buffer_blocks", "hands_over_buffer_blocks", answers=_each(lambda _: b"")),
-    _mutant("subscriber_keeps_buffer_blocks_to_itself", "hands_over_buffer_blocks", answers=_events(lambda _: [])),
+    _mutant("subscriber_hands_over_empty_buffer_blocks", "hands_over_buffer_blocks", Answers(_each(lambda _: b""))),
+    _mutant("subscriber_keeps_buffer_blocks_to_itself", "hands_over_buffer_blocks", Answers(_events(lambda _: []))),
     _mutant(
         "subscriber_takes_a_buffer_block_for_one_of_another_signal",
         "hands_over_buffer_blocks",
-        hears=_index(lambda index: index + 1),
+        Hears(_index(lambda index: index + 1)),
     ),
     _mutant(
         "subscriber_hands_over_duplicate_buffer_blocks_each_time",
         "hands_over_duplicate_buffer_blocks_once",
-        hears=_hands_over_as_they_come,
+        Hears(_hands_over_as_they_come),
     ),
     _mutant(
         "subscriber_leaves_buffer_blocks_compressed",
         "inflates_buffer_blocks",
-        hears=_flags(lambda flags: flags & ~0x08),
+        Hears(_flags(lambda flags: flags & ~0x08)),
     ),
-    _mutant("subscriber_hands_over_buffer_blocks_as_they_come", "orders_buffer_blocks", hears=_hands_over_as_they_come),
+    _mutant(
+        "subscriber_hands_over_buffer_blocks_as_they_come", "orders_buffer_blocks", Hears(_hands_over_as_they_come)
+    ),
     _mutant(
         "subscriber_ends_the_connection_at_a_buffer_block_far_ahead",
         "survives_a_buffer_block_far_ahead",
-        hears=replaced(_BLOCK, lambda frame: CLOSE if frame[6] >= 0x80 else frame),
+        Hears(replaced(_BLOCK, lambda frame: CLOSE if frame[6] >= 0x80 else frame)),
     ),
     _mutant(
         "subscriber_unsubscribes_at_a_buffer_block",
         "tolerates_buffer_blocks",
-        says=added_before(_CONFIRM, bytes((Command.UNSUBSCRIBE,))),
+        Says(added_before(_CONFIRM, bytes((Command.UNSUBSCRIBE,)))),
     ),
     _mutant(
         "subscriber_ends_the_connection_at_a_buffer_block_of_an_unknown_signal",
         "tolerates_buffer_blocks",
-        hears=replaced(_BLOCK, lambda frame: CLOSE if frame[11:15] == (4711).to_bytes(4, "big") else frame),
+        Hears(replaced(_BLOCK, lambda frame: CLOSE if frame[11:15] == (4711).to_bytes(4, "big") else frame)),
     ),
 )
 
@@ -232,24 +236,16 @@ _SUBSCRIBERS = (
 MUTANTS = (
     *_PUBLISHERS,
     *_SUBSCRIBERS,
-    *(
-        Mutant(
-            f"publisher_that_{who}_asks_for_no_confirmation_of_buffer_blocks",
-            PUBLISHER,
-            caught_by=("publisher_sends_buffer_blocks_alike_in_both_directions[buffer_blocks_count_from_0]",),
-            says=_flags(lambda flags: flags & ~_ASKS),
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_asks_for_no_confirmation_of_buffer_blocks",
+        PUBLISHER,
+        Says(_flags(lambda flags: flags & ~_ASKS)),
+        caught_by=("publisher_sends_buffer_blocks_alike_in_both_directions[buffer_blocks_count_from_0]",),
     ),
-    *(
-        Mutant(
-            f"subscriber_that_{who}_asks_for_another_interval_with_each_buffer_block",
-            SUBSCRIBER,
-            caught_by=("subscriber_takes_buffer_blocks_alike_in_both_directions[confirms_buffer_blocks_that_ask]",),
-            says=added_after(_CONFIRM, bytes((Command.UPDATE_PROCESSING_INTERVAL, 0, 0, 0, 33))),
-            only=direction,
-        )
-        for who, direction in (("listens", Direction.REVERSE), ("dials", Direction.FORWARD))
+    *in_each_direction(
+        "subscriber_that_{dials}_asks_for_another_interval_with_each_buffer_block",
+        SUBSCRIBER,
+        Says(added_after(_CONFIRM, bytes((Command.UPDATE_PROCESSING_INTERVAL, 0, 0, 0, 33)))),
+        caught_by=("subscriber_takes_buffer_blocks_alike_in_both_directions[confirms_buffer_blocks_that_ask]",),
     ),
 )

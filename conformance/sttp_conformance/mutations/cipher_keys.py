@@ -7,20 +7,21 @@ from collections.abc import Callable
 from sttp.codes import Command, DataPacketFlags, Response
 from sttp.wire.cipher import CipherKey, DataCipher
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Hears, Says
+from sttp_conformance.mutants import Mutant, in_each_direction, mutant
+from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
     Item,
-    Mutant,
     Rewrite,
     added_after,
     added_before,
     all_of,
     dropped,
     edited,
+    harmed,
     replaced,
 )
-from sttp_conformance.ways import Direction
 
 _KEYS = Response.UPDATE_CIPHER_KEYS
 _PACKET = Response.DATA_PACKET
@@ -104,32 +105,29 @@ def _stays_with_its_set(frame: bytes, conversation: Conversation) -> tuple[Item,
 def _never_recovers(code: int) -> Rewrite:
     """After something of a code that cannot be read nothing is heard any more, on whatever connection."""
 
-    def rewrite(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-        broken = frame[0] == code and (len(frame) != 119 if code == _KEYS else (len(frame) - 7) % 16 != 0)
+    def is_broken(frame: bytes, conversation: Conversation) -> bool:
         encrypted = _learned(frame, conversation).keys is not None or code == _KEYS
-        if conversation.numbers[0] < 0 or (broken and encrypted):
-            conversation.numbers[0] = -1
-            return (CLOSE,)
-        return (frame,)
+        broken = frame[0] == code and (len(frame) != 119 if code == _KEYS else (len(frame) - 7) % 16 != 0)
+        return broken and encrypted
 
-    return rewrite
+    return harmed(is_broken, CLOSE)
 
 
-def _says(name: str, check: str, wrong: Rewrite, only: Direction | None = None) -> Mutant:
-    return Mutant(f"publisher_{name}", PUBLISHER, caught_by=(check,), says=wrong, only=only)
+def _says(name: str, check: str, wrong: Rewrite) -> Mutant:
+    return mutant(f"publisher_{name}", PUBLISHER, Says(wrong), caught_by=(check,))
 
 
 def _hears(name: str, check: str, wrong: Rewrite) -> Mutant:
-    return Mutant(f"subscriber_{name}", SUBSCRIBER, caught_by=(check,), hears=wrong)
+    return mutant(f"subscriber_{name}", SUBSCRIBER, Hears(wrong), caught_by=(check,))
 
 
 MUTANTS = (
     _says("is_silent_about_rotating_cipher_keys", "answers_rotate_cipher_keys", dropped(None, answering=_ROTATE)),
-    Mutant(
+    mutant(
         "publisher_rotates_cipher_keys_without_sending_any",
         PUBLISHER,
+        Says(all_of(dropped(_KEYS), replaced(None, lambda frame: b"\x80" + frame[1:], answering=_ROTATE))),
         caught_by=("rotation_succeeds_only_with_keys",),
-        says=all_of(dropped(_KEYS), replaced(None, lambda frame: b"\x80" + frame[1:], answering=_ROTATE)),
     ),
     _says(
         "leaves_the_lengths_out_of_cipher_keys",
@@ -170,31 +168,24 @@ MUTANTS = (
     ),
     _hears("never_recovers_from_broken_cipher_keys", "survives_broken_cipher_keys", _never_recovers(_KEYS)),
     _hears("never_recovers_from_odd_cipher_text", "survives_cipher_text_of_odd_length", _never_recovers(_PACKET)),
-    Mutant(
+    mutant(
         "subscriber_confirms_cipher_keys",
         SUBSCRIBER,
+        Hears(added_after(_KEYS, b"\x89\2\0\0\0\5hash!")),
+        Says(replaced(Command.CONFIRM_NOTIFICATION, lambda frame: bytes((Command.CONFIRM_UPDATE_CIPHER_KEYS,)))),
         caught_by=("does_not_confirm_cipher_keys",),
-        hears=added_after(_KEYS, b"\x89\2\0\0\0\5hash!"),
-        says=replaced(Command.CONFIRM_NOTIFICATION, lambda frame: bytes((Command.CONFIRM_UPDATE_CIPHER_KEYS,))),
     ),
-    *(
-        _says(
-            f"that_{who}_answers_a_rotation_of_cipher_keys_otherwise",
-            "publisher_rotates_cipher_keys_alike_in_both_directions[answers_rotate_cipher_keys]",
-            added_before(None, b"\x8a\2\0\0\0\0", answering=_ROTATE),
-            direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_answers_a_rotation_of_cipher_keys_otherwise",
+        PUBLISHER,
+        Says(added_before(None, b"\x8a\2\0\0\0\0", answering=_ROTATE)),
+        caught_by=("publisher_rotates_cipher_keys_alike_in_both_directions[answers_rotate_cipher_keys]",),
     ),
-    *(
-        Mutant(
-            f"subscriber_that_{who}_unsubscribes_at_cipher_keys",
-            SUBSCRIBER,
-            caught_by=("subscriber_decrypts_data_alike_in_both_directions[does_not_confirm_cipher_keys]",),
-            hears=added_after(_KEYS, b"\x89\2\0\0\0\5hash!"),
-            says=replaced(Command.CONFIRM_NOTIFICATION, lambda frame: bytes((Command.UNSUBSCRIBE,))),
-            only=direction,
-        )
-        for who, direction in (("listens", Direction.REVERSE), ("dials", Direction.FORWARD))
+    *in_each_direction(
+        "subscriber_that_{dials}_unsubscribes_at_cipher_keys",
+        SUBSCRIBER,
+        Hears(added_after(_KEYS, b"\x89\2\0\0\0\5hash!")),
+        Says(replaced(Command.CONFIRM_NOTIFICATION, lambda frame: bytes((Command.UNSUBSCRIBE,)))),
+        caught_by=("subscriber_decrypts_data_alike_in_both_directions[does_not_confirm_cipher_keys]",),
     ),
 )

@@ -13,12 +13,14 @@ from sttp.wire.fields import deflate
 from sttp.wire.responses import DataPacket
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.compact_records import GROUPS, Record, walk_records
+from sttp_conformance.faults import Answers, Hears, Says
 from sttp_conformance.grid import SIGNALS
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_before, edited, replaced
-from sttp_conformance.ways import Direction
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, edited, replaced
 
 _DATA = Response.DATA_PACKET
 _COMPACT = 0x02
+_BITS_OF_23, _BITS_OF_24 = 0x41B80000, 0x41C00000
 _EMPTY = b"\x82\x02\0\0\0\x05\x02\0\0\0\0"
 
 
@@ -117,230 +119,216 @@ def _asking_for_milliseconds(frame: bytes) -> bytes:
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_sets_a_flag_without_a_meaning",
         PUBLISHER,
+        Says(_flagged(0x20)),
         caught_by=("compact_packets_have_the_compact_flag",),
-        says=_flagged(0x20),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_the_compact_flag_clear",
         PUBLISHER,
+        Says(_flagged(0, clear=_COMPACT)),
         caught_by=("compact_packets_have_the_compact_flag",),
-        says=_flagged(0, clear=_COMPACT),
     ),
-    Mutant(
+    mutant(
         "publisher_sets_the_compact_flag_on_tssc",
         PUBLISHER,
+        Says(_flagged(_COMPACT)),
         caught_by=("tssc_packets_do_not_have_the_compact_flag",),
-        says=_flagged(_COMPACT),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_no_count",
         PUBLISHER,
+        Says(edited(_DATA, lambda payload: payload[:1] + payload[5:])),
         caught_by=("compact_count_is_exact",),
-        says=edited(_DATA, lambda payload: payload[:1] + payload[5:]),
     ),
-    Mutant(
+    mutant(
         "publisher_pads_compact_packets",
         PUBLISHER,
+        Says(edited(_DATA, lambda payload: payload + bytes(-len(payload) % 4 or 4))),
         caught_by=("compact_count_is_exact",),
-        says=edited(_DATA, lambda payload: payload + bytes(-len(payload) % 4 or 4)),
     ),
-    Mutant(
+    mutant(
         "publisher_rounds_values",
         PUBLISHER,
+        Says(_each(lambda record: record._replace(bits=_rounded(record.bits)))),
         caught_by=("compact_values_are_exact",),
-        says=_each(lambda record: record._replace(bits=_rounded(record.bits))),
     ),
-    Mutant(
+    mutant(
         "publisher_forgets_the_sign_of_zero",
         PUBLISHER,
-        caught_by=("compact_values_are_exact",),
-        says=_each(
-            lambda record: record._replace(bits=record.bits & 0x7FFFFFFF if record.bits == 1 << 31 else record.bits)
+        Says(
+            _each(
+                lambda record: record._replace(bits=record.bits & 0x7FFFFFFF if record.bits == 1 << 31 else record.bits)
+            )
         ),
+        caught_by=("compact_values_are_exact",),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_compact_times_through_a_double",
         PUBLISHER,
+        Says(_each(lambda record: record._replace(time=record.time[:-1] + bytes((record.time[-1] & 0xF0,))))),
         caught_by=("compact_times_are_exact",),
-        says=_each(lambda record: record._replace(time=record.time[:-1] + bytes((record.time[-1] & 0xF0,)))),
     ),
-    Mutant(
+    mutant(
         "publisher_ignores_include_time",
         PUBLISHER,
+        Says(_each(lambda record: record._replace(time=bytes(8)), include_time=False)),
         caught_by=("records_without_time_are_nine_bytes",),
-        says=_each(lambda record: record._replace(time=bytes(8)), include_time=False),
     ),
-    Mutant(
+    mutant(
         "publisher_forgets_a_state_of_the_time",
         PUBLISHER,
-        caught_by=("states_become_compact_flags",),
-        says=_each(
-            lambda record: record._replace(flags=record.flags & ~0x04) if record.bits == 0x41B80000 else record  # 23.0
+        Says(
+            _each(lambda record: record._replace(flags=record.flags & ~0x04) if record.bits == _BITS_OF_23 else record)
         ),
+        caught_by=("states_become_compact_flags",),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_user_flags_for_states",
         PUBLISHER,
-        caught_by=("states_become_compact_flags",),
-        says=_each(
-            lambda record: record._replace(flags=record.flags | 0x08) if record.bits == 0x41C00000 else record  # 24.0
+        Says(
+            _each(lambda record: record._replace(flags=record.flags | 0x08) if record.bits == _BITS_OF_24 else record)
         ),
+        caught_by=("states_become_compact_flags",),
     ),
-    Mutant(
+    mutant(
         "publisher_drops_the_last_record_of_each_packet",
         PUBLISHER,
+        Says(_recorded(lambda records: records[:-1])),
         caught_by=("every_measurement_arrives_once_and_in_order",),
-        says=_recorded(lambda records: records[:-1]),
     ),
-    Mutant(
+    mutant(
         "publisher_loses_a_packet",
         PUBLISHER,
+        Says(_one_lost),
         caught_by=("every_measurement_arrives_once_and_in_order",),
-        says=_one_lost,
     ),
-    Mutant(
+    mutant(
         "publisher_sends_each_packet_twice",
         PUBLISHER,
+        Says(replaced(_DATA, lambda frame: (frame, frame) if frame[6] & _COMPACT else frame)),
         caught_by=("every_measurement_arrives_once_and_in_order",),
-        says=replaced(_DATA, lambda frame: (frame, frame) if frame[6] & _COMPACT else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_mixes_the_order_up",
         PUBLISHER,
+        Says(_swapped),
         caught_by=("every_measurement_arrives_once_and_in_order",),
-        says=_swapped,
     ),
-    Mutant(
+    mutant(
         "publisher_writes_an_index_for_signals_that_it_does_not_know",
         PUBLISHER,
+        Says(_recorded(lambda records: [*records, records[0]._replace(signal_index=0x7FFFFFFF)])),
         caught_by=("sends_no_index_outside_of_the_cache",),
-        says=_recorded(lambda records: [*records, records[0]._replace(signal_index=0x7FFFFFFF)]),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_empty_packets",
         PUBLISHER,
+        Says(added_before(_DATA, _EMPTY)),
         caught_by=("sends_no_packet_without_measurements",),
-        says=added_before(_DATA, _EMPTY),
     ),
-    Mutant(
+    mutant(
         "publisher_compresses_data_packets_with_gzip",
         PUBLISHER,
+        Says(edited(_DATA, lambda payload: payload[:5] + deflate(payload[5:]) if payload[0] & _COMPACT else payload)),
         caught_by=("data_packets_are_never_gzip",),
-        says=edited(_DATA, lambda payload: payload[:5] + deflate(payload[5:]) if payload[0] & _COMPACT else payload),
     ),
-    Mutant(
+    mutant(
         "publisher_compresses_whole_payloads_with_gzip",
         PUBLISHER,
+        Says(edited(_DATA, lambda payload: payload[:1] + deflate(payload[1:]))),
         caught_by=("data_packets_are_never_gzip",),
-        says=edited(_DATA, lambda payload: payload[:1] + deflate(payload[1:])),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_all_records_to_be_as_wide_as_the_first",
         SUBSCRIBER,
+        Hears(edited(_DATA, _as_wide_as_the_first)),
         caught_by=("reads_records_of_mixed_widths",),
-        hears=edited(_DATA, _as_wide_as_the_first),
     ),
-    Mutant(
+    mutant(
         "subscriber_drops_what_is_not_finite",
         SUBSCRIBER,
+        Answers(_reports(lambda rows: [row for row in rows if not isinstance(row[2], str)])),
         caught_by=("reads_compact_values_exactly",),
-        answers=_reports(lambda rows: [row for row in rows if not isinstance(row[2], str)]),
     ),
-    Mutant(
+    mutant(
         "subscriber_forgets_the_sign_of_zero",
         SUBSCRIBER,
+        Answers(_reports(lambda rows: [row if row[2] else _row(row, value=0.0) for row in rows])),
         caught_by=("reads_compact_values_exactly",),
-        answers=_reports(lambda rows: [row if row[2] else _row(row, value=0.0) for row in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_times_through_a_double",
         SUBSCRIBER,
+        Answers(_reports(lambda rows: [_row(row, ticks=int(float(row[1]))) for row in rows])),
         caught_by=("reads_full_times_exactly",),
-        answers=_reports(lambda rows: [_row(row, ticks=int(float(row[1]))) for row in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_reports_the_compact_byte",
         SUBSCRIBER,
+        Answers(_reports(lambda rows: [_row(row, flags=_to_byte(row[3])) for row in rows])),
         caught_by=("compact_flags_become_whole_masks", "ignores_the_time_index_of_full_times"),
-        answers=_reports(lambda rows: [_row(row, flags=_to_byte(row[3])) for row in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_fails_on_the_time_index",
         SUBSCRIBER,
+        Hears(replaced(_DATA, lambda frame: CLOSE if frame[6] & _COMPACT and frame[11:12] >= b"\x80" else frame)),
         caught_by=("ignores_the_time_index_of_full_times",),
-        hears=replaced(_DATA, lambda frame: CLOSE if frame[6] & _COMPACT and frame[11:12] >= b"\x80" else frame),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_the_time_index_for_a_state",
         SUBSCRIBER,
+        Hears(_each(lambda record: record._replace(flags=record.flags & 0x7F | (record.flags & 0x80) >> 4))),
         caught_by=("ignores_the_time_index_of_full_times",),
-        hears=_each(lambda record: record._replace(flags=record.flags & 0x7F | (record.flags & 0x80) >> 4)),
     ),
-    Mutant(
+    mutant(
         "subscriber_closes_at_an_empty_packet",
         SUBSCRIBER,
+        Hears(replaced(_DATA, lambda frame: CLOSE if frame[7:11] == bytes(4) else frame)),
         caught_by=("tolerates_an_empty_compact_packet",),
-        hears=replaced(_DATA, lambda frame: CLOSE if frame[7:11] == bytes(4) else frame),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_to_the_end_of_the_payload",
         SUBSCRIBER,
+        Hears(edited(_DATA, _uncounted)),
         caught_by=("reads_no_more_records_than_counted",),
-        hears=edited(_DATA, _uncounted),
     ),
-    Mutant(
+    mutant(
         "subscriber_looks_indexes_up_modulo_its_table",
         SUBSCRIBER,
+        Hears(_recorded(_modulo)),
         caught_by=("reports_no_unknown_index_as_a_signal", "skips_records_of_unknown_indexes"),
-        hears=_recorded(_modulo),
     ),
-    Mutant(
+    mutant(
         "subscriber_drops_packets_with_an_unknown_index",
         SUBSCRIBER,
+        Hears(_recorded(_known_only)),
         caught_by=("skips_records_of_unknown_indexes",),
-        hears=_recorded(_known_only),
     ),
-    Mutant(
+    mutant(
         "subscriber_reports_times_before_the_year_1",
         SUBSCRIBER,
+        Answers(_reports(lambda rows: [_row(row, ticks=row[1] % 2**62 - 2**62) for row in rows if row[1]])),
         caught_by=("tells_leap_second_bits_from_the_time",),
-        answers=_reports(lambda rows: [_row(row, ticks=row[1] % 2**62 - 2**62) for row in rows if row[1]]),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_full_fidelity_packets_as_compact",
         SUBSCRIBER,
+        Hears(edited(_DATA, lambda payload: payload if payload[0] & 0x0A else bytes((payload[0] | 2,)) + payload[1:])),
         caught_by=("reports_nothing_from_a_full_fidelity_packet",),
-        hears=edited(_DATA, lambda payload: payload if payload[0] & 0x0A else bytes((payload[0] | 2,)) + payload[1:]),
     ),
-    Mutant(
-        "publisher_that_dials_sets_a_state",
+    *in_each_direction(
+        "publisher_that_{dials}_sets_a_state",
         PUBLISHER,
+        Says(_each(lambda record: record._replace(flags=record.flags | 0x10))),
         caught_by=("publisher_streams_compact_alike_in_both_directions[compact_count_is_exact]",),
-        says=_each(lambda record: record._replace(flags=record.flags | 0x10)),
-        only=Direction.REVERSE,
     ),
-    Mutant(
-        "publisher_that_is_dialed_sets_a_state",
-        PUBLISHER,
-        caught_by=("publisher_streams_compact_alike_in_both_directions[compact_count_is_exact]",),
-        says=_each(lambda record: record._replace(flags=record.flags | 0x10)),
-        only=Direction.FORWARD,
-    ),
-    Mutant(
-        "subscriber_that_listens_asks_for_milliseconds",
+    *in_each_direction(
+        "subscriber_that_{dials}_asks_for_milliseconds",
         SUBSCRIBER,
+        Says(replaced(Command.SUBSCRIBE, _asking_for_milliseconds)),
         caught_by=("subscriber_reads_compact_alike_in_both_directions[reads_compact_values_exactly]",),
-        says=replaced(Command.SUBSCRIBE, _asking_for_milliseconds),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "subscriber_that_dials_asks_for_milliseconds",
-        SUBSCRIBER,
-        caught_by=("subscriber_reads_compact_alike_in_both_directions[reads_compact_values_exactly]",),
-        says=replaced(Command.SUBSCRIBE, _asking_for_milliseconds),
-        only=Direction.FORWARD,
     ),
 )

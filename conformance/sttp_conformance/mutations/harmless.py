@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
-from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
+from sttp.codes import Command, DataPacketFlags, OperationalModes, Response
 from sttp.errors import ProtocolError
 from sttp.wire.commands import DefineOperationalModes, read_command
 from sttp.wire.fields import inflate, is_gzip
@@ -17,11 +17,12 @@ from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.cache_images import gzipped, walk, write_image
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.compact_records import walk_records
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Answers, Change, Fault, Gathers, Overhears, Says
+from sttp_conformance.mutants import Mutant, harmless
+from sttp_conformance.rewrites import (
     Conversation,
     Delay,
     Item,
-    Mutant,
     Raw,
     Rewrite,
     added_after,
@@ -181,7 +182,7 @@ def _with_an_empty_filter(frame: bytes) -> bytes:
 # --- what applications report
 
 
-def _told(change: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+def _told(change: Change) -> Change:
     return lambda request, answer: {**change(request, answer), "note": "more than was asked for"}
 
 
@@ -198,44 +199,43 @@ def _with_news(request: str, answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "events": [{**event, "more": 1} for event in news + answer["events"]]}
 
 
-def _both(name: str, says: Rewrite | None = None, **other: Any) -> tuple[Mutant, ...]:
+def _publisher(name: str, *faults: Fault, only: Direction | None = None) -> Mutant:
+    return harmless(f"publisher_{name}", PUBLISHER, *faults, only=only)
+
+
+def _subscriber(name: str, *faults: Fault, only: Direction | None = None) -> Mutant:
+    return harmless(f"subscriber_{name}", SUBSCRIBER, *faults, only=only)
+
+
+def _both(name: str, *faults: Fault) -> tuple[Mutant, Mutant]:
     """The same of either role."""
-    return tuple(
-        Mutant(f"{role.value}_{name}", role, says=says, harmless=True, **other) for role in (PUBLISHER, SUBSCRIBER)
-    )
-
-
-def _publisher(name: str, says: Rewrite, **other: Any) -> Mutant:
-    return Mutant(f"publisher_{name}", Role.PUBLISHER, says=says, harmless=True, **other)
-
-
-def _subscriber(name: str, says: Rewrite | None = None, **other: Any) -> Mutant:
-    return Mutant(f"subscriber_{name}", Role.SUBSCRIBER, says=says, harmless=True, **other)
+    return _publisher(name, *faults), _subscriber(name, *faults)
 
 
 MUTANTS = (
-    _publisher("says_noop_all_the_time", added_after(None, _NOOP, _NOOP)),
-    _publisher("gives_tables_and_columns_in_another_order", _rewritten(_in_another_order)),
-    _publisher("comments_its_metadata", _rewritten(_commented)),
-    _publisher("compresses_metadata_hardly", _rewritten(lambda text: text, level=1, name=b"metadata.xml")),
-    _publisher("lists_signals_backwards", _backwards, overhears=_remembers),
-    _publisher("compresses_caches_otherwise", _packed),
-    _publisher("sends_compact_measurements_one_by_one", _one_by_one, overhears=_remembers),
-    _publisher("repeats_its_base_times", replaced(Response.UPDATE_BASE_TIMES, lambda frame: (frame, frame))),
-    _publisher("succeeds_in_more_words", edited(_SUCCEEDED, lambda text: text + text, answering=_SUBSCRIBE)),
-    _publisher("fails_in_more_words", edited(Response.FAILED, lambda text: text + text)),
+    _publisher("says_noop_all_the_time", Says(added_after(None, _NOOP, _NOOP))),
+    _publisher("gives_tables_and_columns_in_another_order", Says(_rewritten(_in_another_order))),
+    _publisher("comments_its_metadata", Says(_rewritten(_commented))),
+    _publisher("compresses_metadata_hardly", Says(_rewritten(lambda text: text, level=1, name=b"metadata.xml"))),
+    _publisher("lists_signals_backwards", Says(_backwards), Overhears(_remembers)),
+    _publisher("compresses_caches_otherwise", Says(_packed)),
+    _publisher("sends_compact_measurements_one_by_one", Says(_one_by_one), Overhears(_remembers)),
+    _publisher("repeats_its_base_times", Says(replaced(Response.UPDATE_BASE_TIMES, lambda frame: (frame, frame)))),
+    _publisher("succeeds_in_more_words", Says(edited(_SUCCEEDED, lambda text: text + text, answering=_SUBSCRIBE))),
+    _publisher("fails_in_more_words", Says(edited(Response.FAILED, lambda text: text + text))),
     _publisher(
-        "announces_a_change_after_subscribing", added_after(_SUCCEEDED, b"\x8a\x02\0\0\0\0", answering=_SUBSCRIBE)
+        "announces_a_change_after_subscribing",
+        Says(added_after(_SUCCEEDED, b"\x8a\x02\0\0\0\0", answering=_SUBSCRIBE)),
     ),
-    _subscriber("spells_connection_strings_otherwise", replaced(_SUBSCRIBE, _spelt_otherwise)),
-    _subscriber("asks_for_metadata_with_an_empty_filter", replaced(_REFRESH, _with_an_empty_filter)),
-    _subscriber("reports_times_as_text", answers=_told(_times_as_text)),
-    _subscriber("is_told_more", answers=_told(_with_news)),
-    _publisher("that_dials_says_noop_all_the_time", added_after(None, _NOOP), only=Direction.REVERSE),
-    _publisher("that_is_dialed_is_slow", added_before(None, Delay(2 * _MOMENT)), only=Direction.FORWARD),
-    _subscriber("that_listens_is_slow", added_before(None, Delay(2 * _MOMENT)), only=Direction.REVERSE),
+    _subscriber("spells_connection_strings_otherwise", Says(replaced(_SUBSCRIBE, _spelt_otherwise))),
+    _subscriber("asks_for_metadata_with_an_empty_filter", Says(replaced(_REFRESH, _with_an_empty_filter))),
+    _subscriber("reports_times_as_text", Answers(_told(_times_as_text))),
+    _subscriber("is_told_more", Answers(_told(_with_news))),
+    _publisher("that_dials_says_noop_all_the_time", Says(added_after(None, _NOOP)), only=Direction.REVERSE),
+    _publisher("that_is_dialed_is_slow", Says(added_before(None, Delay(2 * _MOMENT))), only=Direction.FORWARD),
+    _subscriber("that_listens_is_slow", Says(added_before(None, Delay(2 * _MOMENT))), only=Direction.REVERSE),
     # whole frames are no more behind these
-    *_both("is_a_little_slow", _at_first(added_before(None, Delay(_MOMENT)))),
-    *_both("gathers_what_it_says", gathers=0.005),
-    *_both("sends_frames_in_pieces", _at_first(replaced(None, _in_pieces))),
+    *_both("is_a_little_slow", Says(_at_first(added_before(None, Delay(_MOMENT))))),
+    *_both("gathers_what_it_says", Gathers(0.005)),
+    *_both("sends_frames_in_pieces", Says(_at_first(replaced(None, _in_pieces)))),
 )

@@ -11,19 +11,20 @@ from typing import Any
 from sttp.codes import Command, Response
 from sttp.wire.fields import deflate, inflate, is_gzip
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
     Delay,
     Item,
-    Mutant,
     Rewrite,
     added_before,
     dropped,
     edited,
+    harmed,
     replaced,
 )
-from sttp_conformance.ways import Direction
 
 _REFRESH = Command.METADATA_REFRESH
 _SUCCEEDED = Response.SUCCEEDED
@@ -156,15 +157,9 @@ def _reports_by_row(request: str, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-_HARMED: set[str] = set()
-"""Ways in which a subscriber has met what harms it for good; connections share nothing else."""
-
-
-def _never_recovers(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    way = str(conversation.way)
-    if frame[:2] == bytes((_SUCCEEDED, _REFRESH)) and b"no XML" in inflate(frame[6:], limit=2**26, name="metadata"):
-        _HARMED.add(way)
-    return (CLOSE,) if way in _HARMED else (frame,)
+def _is_no_xml(frame: bytes, conversation: Conversation) -> bool:
+    is_metadata = frame[:2] == bytes((_SUCCEEDED, _REFRESH))
+    return is_metadata and b"no XML" in inflate(frame[6:], limit=2**26, name="metadata")
 
 
 def _counts_wrong(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -187,363 +182,351 @@ def _metadata_come(frame: bytes, conversation: Conversation) -> tuple[Item, ...]
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "subscriber_waits_for_metadata_for_ever",
         SUBSCRIBER,
+        Says(_waits_for_metadata),
+        Hears(_metadata_come),
         caught_by=("subscribes_though_metadata_never_comes",),
-        says=_waits_for_metadata,
-        hears=_metadata_come,
     ),
-    Mutant(
+    mutant(
         "publisher_answers_metadata_refresh_with_a_text",
         PUBLISHER,
+        Says(edited(_SUCCEEDED, lambda payload: b"metadata follows", answering=_REFRESH)),
         caught_by=("answers_metadata_refresh", "answers_metadata_refresh_with_a_filter"),
-        says=edited(_SUCCEEDED, lambda payload: b"metadata follows", answering=_REFRESH),
     ),
-    Mutant(
+    mutant(
         "publisher_puts_a_length_before_the_document",
         PUBLISHER,
+        Says(edited(_SUCCEEDED, lambda payload: len(payload).to_bytes(4, "big") + payload, answering=_REFRESH)),
         caught_by=("answers_metadata_refresh",),
-        says=edited(_SUCCEEDED, lambda payload: len(payload).to_bytes(4, "big") + payload, answering=_REFRESH),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_metadata_refresh_only_without_a_filter",
         PUBLISHER,
+        Hears(lambda frame, conversation: () if frame[:1] == b"\x01" and len(frame) > 1 else (frame,)),
         caught_by=("answers_metadata_refresh_with_a_filter",),
-        hears=lambda frame, conversation: () if frame[:1] == b"\x01" and len(frame) > 1 else (frame,),
     ),
-    Mutant(
+    mutant(
         "publisher_ignores_metadata_filters",
         PUBLISHER,
+        Hears(_without_filter),
         caught_by=(
             "metadata_filter_narrows_its_table",
             "metadata_filters_narrow_a_table_each",
             "metadata_filter_that_matches_nothing_leaves_the_schema",
         ),
-        hears=_without_filter,
     ),
-    Mutant(
+    mutant(
         "publisher_drops_tables_that_the_filter_does_not_name",
         PUBLISHER,
+        Says(_said(_reduced)),
         caught_by=("metadata_filter_narrows_its_table",),
-        says=_said(_reduced),
     ),
-    Mutant(
+    mutant(
         "publisher_reads_the_first_statement_only",
         PUBLISHER,
+        Hears(edited(_REFRESH, _first_statement)),
         caught_by=("metadata_filters_narrow_a_table_each",),
-        hears=edited(_REFRESH, _first_statement),
     ),
-    Mutant(
+    mutant(
         "publisher_reads_the_last_statement_only",
         PUBLISHER,
+        Hears(edited(_REFRESH, _last_statement)),
         caught_by=("metadata_filters_narrow_a_table_each",),
-        hears=edited(_REFRESH, _last_statement),
     ),
-    Mutant(
+    mutant(
         "publisher_is_silent_about_a_filter_that_it_cannot_read",
         PUBLISHER,
+        Hears(lambda frame, conversation: () if frame[:1] == b"\x01" and b"WHERE (" in frame else (frame,)),
         caught_by=("answers_an_unreadable_metadata_filter",),
-        hears=lambda frame, conversation: () if frame[:1] == b"\x01" and b"WHERE (" in frame else (frame,),
     ),
-    Mutant(
+    mutant(
         "publisher_closes_at_a_filter_that_it_cannot_read",
         PUBLISHER,
+        Hears(lambda frame, conversation: (CLOSE,) if frame[:1] == b"\x01" and b"WHERE (" in frame else (frame,)),
         caught_by=("answers_an_unreadable_metadata_filter",),
-        hears=lambda frame, conversation: (CLOSE,) if frame[:1] == b"\x01" and b"WHERE (" in frame else (frame,),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_failed_when_no_row_is_left",
         PUBLISHER,
+        Says(replaced(_SUCCEEDED, lambda frame: b"\x81\x01\0\0\0\x04none", answering=_REFRESH)),
         caught_by=("metadata_filter_that_matches_nothing_leaves_the_schema",),
-        says=replaced(_SUCCEEDED, lambda frame: b"\x81\x01\0\0\0\x04none", answering=_REFRESH),
     ),
-    Mutant(
+    mutant(
         "publisher_calls_root_and_schema_differently",
         PUBLISHER,
+        Says(_substituted('id="[^"]*"', 'id="NewDataSet"', count=1)),
         caught_by=("metadata_has_the_shape_that_readers_take",),
-        says=_substituted('id="[^"]*"', 'id="NewDataSet"', count=1),
     ),
-    Mutant(
+    mutant(
         "publisher_puts_an_annotation_before_the_complex_type",
         PUBLISHER,
+        Says(_substituted("<(\\w+):complexType>", r"<\1:annotation/><\1:complexType>", count=1)),
         caught_by=("metadata_has_the_shape_that_readers_take",),
-        says=_substituted("<(\\w+):complexType>", r"<\1:annotation/><\1:complexType>", count=1),
     ),
-    Mutant(
+    mutant(
         "publisher_declares_the_schema_in_the_default_namespace",
         PUBLISHER,
+        Says(_said(lambda text: re.sub(rb"(</?)xs:", rb"\1", text).replace(b"xmlns:xs=", b"xmlns=", 1))),
         caught_by=("metadata_has_the_shape_that_readers_take",),
-        says=_said(lambda text: re.sub(rb"(</?)xs:", rb"\1", text).replace(b"xmlns:xs=", b"xmlns=", 1)),
     ),
-    Mutant(
+    mutant(
         "publisher_puts_a_default_namespace_on_the_root",
         PUBLISHER,
+        Says(_said(lambda text: re.sub(rb"(<\w+)>", rb'\1 xmlns="urn:sttp">', text, count=1))),
         caught_by=("metadata_has_the_shape_that_readers_take",),
-        says=_said(lambda text: re.sub(rb"(<\w+)>", rb'\1 xmlns="urn:sttp">', text, count=1)),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_a_column_that_its_schema_forgot",
         PUBLISHER,
+        Says(_substituted("</MeasurementDetail>", "<Adder>0</Adder></MeasurementDetail>", count=1)),
         caught_by=("metadata_has_the_shape_that_readers_take",),
-        says=_substituted("</MeasurementDetail>", "<Adder>0</Adder></MeasurementDetail>", count=1),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_true_with_a_capital_letter",
         PUBLISHER,
+        Says(_substituted("<Enabled>true", "<Enabled>True")),
         caught_by=("cells_fit_their_types",),
-        says=_substituted("<Enabled>true", "<Enabled>True"),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_the_number_of_a_key_alone",
         PUBLISHER,
+        Says(_substituted("<ID>SUITE:", "<ID>")),
         caught_by=("cells_fit_their_types",),
-        says=_substituted("<ID>SUITE:", "<ID>"),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_dates_that_end_in_z",
         PUBLISHER,
+        Says(_substituted(r"<UpdatedOn>[^<]*<", "<UpdatedOn>2026-01-01T00:00:00Z<")),
         caught_by=("dates_are_readable_by_everyone",),
-        says=_substituted(r"<UpdatedOn>[^<]*<", "<UpdatedOn>2026-01-01T00:00:00Z<"),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_out_the_table_of_phasors",
         PUBLISHER,
+        Says(_substituted('name="PhasorDetail"', 'name="Phasors"')),
         caught_by=("has_the_standard_tables",),
-        says=_substituted('name="PhasorDetail"', 'name="Phasors"'),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_out_a_standard_column",
         PUBLISHER,
+        Says(_substituted("SignalReference", "Reference")),
         caught_by=("has_the_standard_tables",),
-        says=_substituted("SignalReference", "Reference"),
     ),
-    Mutant(
+    mutant(
         "publisher_gives_two_rows_the_same_signal_id",
         PUBLISHER,
-        caught_by=("signal_ids_are_distinct",),
-        says=_said(
-            lambda text: re.sub(rb"<SignalID>.*?</SignalID>", re.findall(rb"<SignalID>.*?</SignalID>", text)[0], text)
+        Says(
+            _said(
+                lambda text: re.sub(
+                    rb"<SignalID>.*?</SignalID>", re.findall(rb"<SignalID>.*?</SignalID>", text)[0], text
+                )
+            )
         ),
+        caught_by=("signal_ids_are_distinct",),
     ),
-    Mutant(
+    mutant(
         "publisher_declares_utf_16_and_writes_utf_8",
         PUBLISHER,
+        Says(_said(lambda text: b'<?xml version="1.0" encoding="utf-16"?>' + text.partition(b"?>")[2])),
         caught_by=("metadata_bytes_match_their_declaration",),
-        says=_said(lambda text: b'<?xml version="1.0" encoding="utf-16"?>' + text.partition(b"?>")[2]),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_nothing_while_it_has_no_metadata",
         PUBLISHER,
+        Says(dropped(_SUCCEEDED, answering=_REFRESH)),
         caught_by=("answers_metadata_refresh_without_metadata",),
-        says=dropped(_SUCCEEDED, answering=_REFRESH),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_empty_elements_for_null",
         PUBLISHER,
+        Says(_substituted("<SignalAcronym>", "<Description></Description><SignalAcronym>", count=1)),
         caught_by=("null_cells_are_absent",),
-        says=_substituted("<SignalAcronym>", "<Description></Description><SignalAcronym>", count=1),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_out_empty_texts",
         PUBLISHER,
+        Says(_substituted(r"<Description\s*/>|<Description></Description>", "")),
         caught_by=("null_cells_are_absent",),
-        says=_substituted(r"<Description\s*/>|<Description></Description>", ""),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_ascii_only",
         PUBLISHER,
+        Says(_said(lambda text: text.decode().encode("ascii", "replace"))),
         caught_by=("metadata_texts_survive_the_journey",),
-        says=_said(lambda text: text.decode().encode("ascii", "replace")),
     ),
-    Mutant(
+    mutant(
         "publisher_does_not_escape_ampersands",
         PUBLISHER,
+        Says(_substituted("&amp;", "&")),
         caught_by=("metadata_texts_survive_the_journey",),
-        says=_substituted("&amp;", "&"),
     ),
-    Mutant(
+    mutant(
         "publisher_changes_its_metadata_in_silence",
         PUBLISHER,
+        Says(dropped(_CHANGED)),
         caught_by=("announces_changed_metadata",),
-        says=dropped(_CHANGED),
     ),
-    Mutant(
+    mutant(
         "publisher_says_what_has_changed",
         PUBLISHER,
+        Says(edited(_CHANGED, lambda payload: b"metadata")),
         caught_by=("announces_changed_metadata",),
-        says=edited(_CHANGED, lambda payload: b"metadata"),
     ),
-    Mutant(
+    mutant(
         "publisher_keeps_a_copy_of_its_first_document",
         PUBLISHER,
+        Says(_given_once),
         caught_by=("refresh_gives_the_new_metadata",),
-        says=_given_once,
     ),
-    Mutant(
+    mutant(
         "publisher_sends_internal_rows_only",
         PUBLISHER,
+        Hears(_modes(lambda bits: bits & ~0x02000000)),
         caught_by=("both_ownership_bits_ask_for_all_rows", "ownership_bits_narrow_the_rows"),
-        hears=_modes(lambda bits: bits & ~0x02000000),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_the_external_bit_for_the_internal_one",
         PUBLISHER,
+        Hears(_modes(lambda bits: bits & ~0x06000000 | (bits & 0x02000000) << 1 | (bits & 0x04000000) >> 1)),
         caught_by=("ownership_bits_narrow_the_rows",),
-        hears=_modes(lambda bits: bits & ~0x06000000 | (bits & 0x02000000) << 1 | (bits & 0x04000000) >> 1),
     ),
-    Mutant(
+    mutant(
         "publisher_ignores_the_ownership_bits",
         PUBLISHER,
+        Hears(_modes(lambda bits: bits | 0x06000000)),
         caught_by=("ownership_bits_narrow_the_rows",),
-        hears=_modes(lambda bits: bits | 0x06000000),
     ),
-    Mutant(
+    mutant(
         "publisher_stops_publishing_after_a_refresh",
         PUBLISHER,
+        Says(_silent_behind(_SUCCEEDED)),
         caught_by=("serves_metadata_while_streaming",),
-        says=_silent_behind(_SUCCEEDED),
     ),
-    Mutant(
+    mutant(
         "subscriber_asks_with_a_wrong_length",
         SUBSCRIBER,
+        Says(_counts_wrong),
         caught_by=("metadata_request_has_an_exact_length",),
-        says=_counts_wrong,
     ),
-    Mutant(
+    mutant(
         "subscriber_looks_for_a_root_called_dataset",
         SUBSCRIBER,
+        Hears(_refuses("<NewDataSet")),
         caught_by=("reads_metadata_as_dotnet_writes_it",),
-        hears=_refuses("<NewDataSet"),
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_the_prefix_msdata",
         SUBSCRIBER,
+        Hears(_refuses("xmlns:ext")),
         caught_by=("reads_metadata_as_cpp_writes_it",),
-        hears=_refuses("xmlns:ext"),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_cells_by_their_position",
         SUBSCRIBER,
+        Hears(_loses_rows("<MeasurementDetail><UpdatedOn>")),
         caught_by=("reads_metadata_in_any_order",),
-        hears=_loses_rows("<MeasurementDetail><UpdatedOn>"),
     ),
-    Mutant(
+    mutant(
         "subscriber_refuses_unknown_elements",
         SUBSCRIBER,
+        Hears(_refuses("<Extra>")),
         caught_by=("ignores_unknown_metadata_elements",),
-        hears=_refuses("<Extra>"),
     ),
-    Mutant(
+    mutant(
         "subscriber_cannot_read_dates_that_end_in_z",
         SUBSCRIBER,
+        Hears(_loses_rows("Z</UpdatedOn>")),
         caught_by=("reads_every_form_of_dates",),
-        hears=_loses_rows("Z</UpdatedOn>"),
     ),
-    Mutant(
+    mutant(
         "subscriber_cannot_read_guids_in_braces",
         SUBSCRIBER,
+        Hears(_loses_rows(r"<SignalID>\{")),
         caught_by=("reads_every_form_of_guids",),
-        hears=_loses_rows(r"<SignalID>\{"),
     ),
-    Mutant(
+    mutant(
         "subscriber_loses_rows_with_a_cell_that_it_cannot_read",
         SUBSCRIBER,
+        Hears(_loses_rows("<PhasorSourceIndex>abc")),
         caught_by=("keeps_metadata_with_an_unreadable_cell",),
-        hears=_loses_rows("<PhasorSourceIndex>abc"),
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_all_tables",
         SUBSCRIBER,
+        Hears(_heard(lambda text: text if b"DeviceDetail" in text else b"<none/>")),
         caught_by=("tolerates_missing_metadata_tables",),
-        hears=_heard(lambda text: text if b"DeviceDetail" in text else b"<none/>"),
     ),
-    Mutant(
+    mutant(
         "subscriber_reports_a_signal_of_zeros",
         SUBSCRIBER,
+        Answers(_reports_zeros),
         caught_by=("skips_metadata_rows_without_a_signal_id",),
-        answers=_reports_zeros,
     ),
-    Mutant(
+    mutant(
         "subscriber_cannot_read_utf_16",
         SUBSCRIBER,
+        Hears(_heard(lambda text: b"<none/>" if text.startswith((b"\xff\xfe", b"\xfe\xff")) else text)),
         caught_by=("reads_metadata_in_other_encodings",),
-        hears=_heard(lambda text: b"<none/>" if text.startswith((b"\xff\xfe", b"\xfe\xff")) else text),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_no_notice_of_a_dtd",
         SUBSCRIBER,
+        Hears(_heard(_expands)),
         caught_by=("refuses_metadata_with_a_dtd",),
-        hears=_heard(_expands),
     ),
-    Mutant(
+    mutant(
         "subscriber_fetches_external_entities",
         SUBSCRIBER,
+        Hears(_fetches),
         caught_by=("fetches_no_external_entity",),
-        hears=_fetches,
     ),
-    Mutant(
+    mutant(
         "subscriber_drops_the_connection_without_metadata",
         SUBSCRIBER,
+        Hears(lambda frame, conversation: (CLOSE,) if frame == b"\x80\x01\0\0\0\0" else (frame,)),
         caught_by=("tolerates_empty_metadata",),
-        hears=lambda frame, conversation: (CLOSE,) if frame == b"\x80\x01\0\0\0\0" else (frame,),
     ),
-    Mutant(
+    mutant(
         "subscriber_closes_when_metadata_is_refused",
         SUBSCRIBER,
+        Hears(lambda frame, conversation: (CLOSE,) if frame[:2] == b"\x81\x01" else (frame,)),
         caught_by=("goes_on_when_metadata_is_refused",),
-        hears=lambda frame, conversation: (CLOSE,) if frame[:2] == b"\x81\x01" else (frame,),
     ),
-    Mutant(
+    mutant(
         "subscriber_closes_when_its_configuration_changes",
         SUBSCRIBER,
+        Hears(replaced(_CHANGED, lambda frame: CLOSE)),
         caught_by=("tolerates_configuration_changed", "asks_again_after_configuration_changed"),
-        hears=replaced(_CHANGED, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "subscriber_only_takes_note_of_changed_metadata",
         SUBSCRIBER,
+        Hears(dropped(_CHANGED)),
         caught_by=("asks_again_after_configuration_changed",),
-        hears=dropped(_CHANGED),
     ),
-    Mutant(
+    mutant(
         "subscriber_numbers_signals_by_their_row",
         SUBSCRIBER,
+        Answers(_reports_by_row),
         caught_by=("takes_signal_indexes_from_the_cache",),
-        answers=_reports_by_row,
     ),
-    Mutant(
+    mutant(
         "subscriber_never_recovers_from_metadata_that_is_none",
         SUBSCRIBER,
+        Hears(harmed(_is_no_xml, CLOSE)),
         caught_by=("survives_metadata_that_is_no_metadata",),
-        hears=_never_recovers,
     ),
-    Mutant(
-        "publisher_that_dials_notifies_of_a_change_too",
+    *in_each_direction(
+        "publisher_that_{dials}_notifies_of_a_change_too",
         PUBLISHER,
+        Says(added_before(_CHANGED, _NOTICE)),
         caught_by=("publisher_announces_changes_alike_in_both_directions[announces_changed_metadata]",),
-        says=added_before(_CHANGED, _NOTICE),
-        only=Direction.REVERSE,
     ),
-    Mutant(
-        "publisher_that_is_dialed_notifies_of_a_change_too",
+    *in_each_direction(
+        "publisher_that_{dials}_gives_other_metadata",
         PUBLISHER,
-        caught_by=("publisher_announces_changes_alike_in_both_directions[announces_changed_metadata]",),
-        says=added_before(_CHANGED, _NOTICE),
-        only=Direction.FORWARD,
-    ),
-    Mutant(
-        "publisher_that_dials_gives_other_metadata",
-        PUBLISHER,
+        Says(_substituted("<Name>Bus 1", "<Name>Bus one")),
         caught_by=("publisher_gives_metadata_alike_in_both_directions[answers_metadata_refresh]",),
-        says=_substituted("<Name>Bus 1", "<Name>Bus one"),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "publisher_that_is_dialed_gives_other_metadata",
-        PUBLISHER,
-        caught_by=("publisher_gives_metadata_alike_in_both_directions[answers_metadata_refresh]",),
-        says=_substituted("<Name>Bus 1", "<Name>Bus one"),
-        only=Direction.FORWARD,
     ),
 )

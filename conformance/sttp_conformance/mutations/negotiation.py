@@ -6,19 +6,10 @@ from collections.abc import Callable
 
 from sttp.codes import Command, DataPacketFlags, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
-    CLOSE,
-    Conversation,
-    Item,
-    Mutant,
-    Rewrite,
-    added_before,
-    dropped,
-    edited,
-    replaced,
-)
+from sttp_conformance.faults import Hears, Says, Timers
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, dropped, edited, replaced
 from sttp_conformance.scripted_subscriber import TSSC
-from sttp_conformance.ways import Direction
 
 _MODES = Command.DEFINE_OPERATIONAL_MODES
 _GREETING = b"\x80\x02\x00\x00\x00\x02hi"
@@ -59,11 +50,8 @@ def _metadata_later(frame: bytes, conversation: Conversation) -> tuple[Item, ...
 
 
 def _first_modes_for_all(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """What one connection defines holds for the later ones. The list of numbers is shared by all of them."""
-    if frame[0] != _MODES:
-        return (frame,)
-    shared = _SHARED.setdefault(id(conversation.numbers), frame)
-    return (shared,)
+    """What one connection defines holds for the later ones."""
+    return (conversation.process.memory.setdefault("modes", frame) if frame[0] == _MODES else frame,)
 
 
 def _everything_in_utf_16be(frame: bytes) -> bytes:
@@ -74,110 +62,92 @@ def _everything_in_utf_16be(frame: bytes) -> bytes:
     return frame[:2] + len(text).to_bytes(4, "big") + text
 
 
-_SHARED: dict[int, bytes] = {}
-
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_ignores_the_extension",
         PUBLISHER,
+        Hears(_other_bits(lambda bits: bits & 0xFF00FFFF)),
         caught_by=("refuses_an_unknown_extension",),
-        hears=_other_bits(lambda bits: bits & 0xFF00FFFF),
     ),
-    Mutant(
+    mutant(
         "publisher_refuses_an_extension_in_other_words",
         PUBLISHER,
+        Says(edited(Response.FAILED, lambda text: b"Sorry: " + text, answering=_MODES)),
         caught_by=("refuses_an_unknown_extension",),
-        says=edited(Response.FAILED, lambda text: b"Sorry: " + text, answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_never_answers_the_modes",
         PUBLISHER,
+        Says(dropped(Response.SUCCEEDED, answering=_MODES)),
         caught_by=("answers_operational_modes",),
-        says=dropped(Response.SUCCEEDED, answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_the_modes_with_failed",
         PUBLISHER,
+        Says(replaced(Response.SUCCEEDED, lambda frame: b"\x81" + frame[1:], answering=_MODES)),
         caught_by=("answers_operational_modes",),
-        says=replaced(Response.SUCCEEDED, lambda frame: b"\x81" + frame[1:], answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_greets_behind_each_noop",
         PUBLISHER,
+        Says(replaced(Response.NOOP, lambda frame: (frame, _GREETING))),
+        Timers({"keep-alive": 0.1}),
         caught_by=("waits_for_operational_modes",),
-        says=replaced(Response.NOOP, lambda frame: (frame, _GREETING)),
-        settings={"keep-alive": 0.1},
     ),
-    Mutant(
+    mutant(
         "publisher_takes_every_version",
         PUBLISHER,
+        Hears(replaced(_MODES, lambda frame: frame[:4] + bytes((frame[4] & 0xE0 | 2,)))),
         caught_by=("refuses_unknown_versions",),
-        hears=replaced(_MODES, lambda frame: frame[:4] + bytes((frame[4] & 0xE0 | 2,))),
     ),
-    Mutant(
+    mutant(
         "publisher_refuses_versions_without_a_word",
         PUBLISHER,
+        Says(replaced(Response.FAILED, lambda frame: CLOSE, answering=_MODES)),
         caught_by=("refuses_unknown_versions",),
-        says=replaced(Response.FAILED, lambda frame: CLOSE, answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_out_the_cache_index",
         PUBLISHER,
+        Says(edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: payload[1:])),
         caught_by=("accepts_version_2", "accepts_version_3"),
-        says=edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: payload[1:]),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_a_cache_index_in_version_1",
         PUBLISHER,
+        Says(edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: b"\0" + payload)),
         caught_by=("accepts_version_1",),
-        says=edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: b"\0" + payload),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_every_text_for_utf_8",
         PUBLISHER,
+        Hears(replaced(_MODES, lambda frame: frame[:3] + bytes((frame[3] & 0xFC | 2,)) + frame[4:])),
         caught_by=("reads_a_utf16le_connection_string",),
-        hears=replaced(_MODES, lambda frame: frame[:3] + bytes((frame[3] & 0xFC | 2,)) + frame[4:]),
     ),
-    Mutant(
+    mutant(
         "subscriber_subscribes_before_it_defines_its_modes",
         SUBSCRIBER,
+        Says(added_before(_MODES, b"\x02\x02\x00\x00\x00\x00")),
         caught_by=("speaks_first_with_operational_modes",),
-        says=added_before(_MODES, b"\x02\x02\x00\x00\x00\x00"),
     ),
-    Mutant(
-        "publisher_that_dials_answers_modes_with_another_text",
+    *in_each_direction(
+        "publisher_that_{dials}_answers_modes_with_another_text",
         PUBLISHER,
+        Says(edited(Response.SUCCEEDED, lambda text: b"ok", answering=_MODES)),
         caught_by=("publisher_negotiates_alike_in_both_directions[answers_operational_modes]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=_MODES),
-        only=Direction.REVERSE,
     ),
-    Mutant(
-        "publisher_that_is_dialed_answers_modes_with_another_text",
-        PUBLISHER,
-        caught_by=("publisher_negotiates_alike_in_both_directions[answers_operational_modes]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=_MODES),
-        only=Direction.FORWARD,
-    ),
-    Mutant(
-        "subscriber_that_listens_asks_for_version_1",
+    *in_each_direction(
+        "subscriber_that_{dials}_asks_for_version_1",
         SUBSCRIBER,
+        Says(replaced(_MODES, lambda frame: frame[:4] + bytes((frame[4] & 0xE0 | 1,)))),
         caught_by=("subscriber_negotiates_alike_in_both_directions[speaks_first_with_operational_modes]",),
-        says=replaced(_MODES, lambda frame: frame[:4] + bytes((frame[4] & 0xE0 | 1,))),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "subscriber_that_dials_asks_for_version_1",
-        SUBSCRIBER,
-        caught_by=("subscriber_negotiates_alike_in_both_directions[speaks_first_with_operational_modes]",),
-        says=replaced(_MODES, lambda frame: frame[:4] + bytes((frame[4] & 0xE0 | 1,))),
-        only=Direction.FORWARD,
     ),
     *(
-        Mutant(
+        mutant(
             f"subscriber_{name}",
             SUBSCRIBER,
+            Says(_other_bits(change)),
             caught_by=caught_by,
-            says=_other_bits(change),
         )
         for name, caught_by, change in (
             ("leaves_the_version_zero", ("operational_modes_are_well_formed",), lambda bits: bits & ~0x1F),
@@ -189,172 +159,168 @@ MUTANTS = (
             ("asks_for_tssc_without_compression", ("compression_bits_come_in_pairs",), lambda bits: bits & ~(1 << 29)),
         )
     ),
-    Mutant(
+    mutant(
         "subscriber_appends_a_parameter_string_to_its_modes",
         SUBSCRIBER,
+        Says(replaced(_MODES, lambda frame: frame + bytes(4))),
         caught_by=("operational_modes_are_well_formed",),
-        says=replaced(_MODES, lambda frame: frame + bytes(4)),
     ),
-    Mutant(
+    mutant(
         "subscriber_repeats_its_modes_before_each_subscribe",
         SUBSCRIBER,
+        Says(added_before(Command.SUBSCRIBE, b"\x06" + TSSC.to_bits().to_bytes(4, "big"))),
         caught_by=("sends_operational_modes_once",),
-        says=added_before(Command.SUBSCRIBE, b"\x06" + TSSC.to_bits().to_bytes(4, "big")),
     ),
-    Mutant(
+    mutant(
         "subscriber_waits_for_an_answer_to_its_modes",
         SUBSCRIBER,
+        Says(lambda frame, conversation: (frame,) if conversation.heard or frame[0] == _MODES else ()),
         caught_by=("goes_on_without_a_reply_to_the_modes",),
-        says=lambda frame, conversation: (frame,) if conversation.heard or frame[0] == _MODES else (),
     ),
-    Mutant(
+    mutant(
         "subscriber_of_version_3_does_not_wait",
         SUBSCRIBER,
+        Says(replaced(_MODES, lambda frame: (frame, b"\x01" + bytes(4)))),
         caught_by=("waits_for_the_reply_in_version_3",),
-        says=replaced(_MODES, lambda frame: (frame, b"\x01" + bytes(4))),
     ),
-    Mutant(
+    mutant(
         "subscriber_of_version_3_never_goes_on",
         SUBSCRIBER,
+        Says(lambda frame, conversation: (frame,) if frame[0] == _MODES else ()),
         caught_by=("waits_for_the_reply_in_version_3",),
-        says=lambda frame, conversation: (frame,) if frame[0] == _MODES else (),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_any_answer_for_acceptance",
         SUBSCRIBER,
+        Hears(replaced(Response.FAILED, lambda frame: b"\x80\x06\0\0\0\0")),
         caught_by=("closes_when_its_modes_are_refused", "closes_when_its_connection_is_refused"),
-        hears=replaced(Response.FAILED, lambda frame: b"\x80\x06\0\0\0\0"),
     ),
-    Mutant(
-        "subscriber_that_listens_stays_connected_after_a_refusal",
+    *in_each_direction(
+        "subscriber_that_{dials}_stays_connected_after_a_refusal",
         SUBSCRIBER,
+        Hears(replaced(Response.FAILED, lambda frame: b"\x80\x06\0\0\0\0")),
         caught_by=("subscriber_meets_refusals_alike_in_both_directions[closes_when_its_modes_are_refused]",),
-        hears=replaced(Response.FAILED, lambda frame: b"\x80\x06\0\0\0\0"),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "subscriber_that_dials_stays_connected_after_a_refusal",
-        SUBSCRIBER,
-        caught_by=("subscriber_meets_refusals_alike_in_both_directions[closes_when_its_modes_are_refused]",),
-        hears=replaced(Response.FAILED, lambda frame: b"\x80\x06\0\0\0\0"),
-        only=Direction.FORWARD,
     ),
     *(
-        Mutant(
+        mutant(
             f"subscriber_ends_the_connection_at_an_early_{code.name.lower()}",
             SUBSCRIBER,
+            Hears(replaced(code, lambda frame: CLOSE)),
             caught_by=("tolerates_early_messages",),
-            hears=replaced(code, lambda frame: CLOSE),
         )
         for code in (Response.NOOP, Response.CONFIGURATION_CHANGED, Response.NOTIFY)
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_gzip_only",
         SUBSCRIBER,
+        Hears(
+            replaced(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda frame: frame if frame[7:9] == b"\x1f\x8b" else CLOSE)
+        ),
         caught_by=("recognises_gzip_by_its_first_bytes",),
-        hears=replaced(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda frame: frame if frame[7:9] == b"\x1f\x8b" else CLOSE),
     ),
-    Mutant(
+    mutant(
         "subscriber_loses_compact_packets",
         SUBSCRIBER,
+        Hears(replaced(Response.DATA_PACKET, lambda frame: () if frame[6] & DataPacketFlags.COMPACT else frame)),
         caught_by=("reads_compact_packets_between_tssc_packets",),
-        hears=replaced(Response.DATA_PACKET, lambda frame: () if frame[6] & DataPacketFlags.COMPACT else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_tells_everybody_of_changes_at_once",
         PUBLISHER,
+        Says(replaced(Response.NOOP, lambda frame: (frame, b"\x8a\x02\0\0\0\0"))),
+        Timers({"keep-alive": 0.1}),
         caught_by=("sends_only_noop_before_operational_modes",),
-        says=replaced(Response.NOOP, lambda frame: (frame, b"\x8a\x02\0\0\0\0")),
-        settings={"keep-alive": 0.1},
     ),
-    Mutant(
+    mutant(
         "publisher_answers_the_modes_later",
         PUBLISHER,
+        Says(_modes_answered_last),
         caught_by=("answers_operational_modes",),
-        says=_modes_answered_last,
     ),
-    Mutant(
+    mutant(
         "publisher_has_a_long_welcome",
         PUBLISHER,
+        Says(edited(Response.SUCCEEDED, lambda text: text + b" Welcome!" * 1000, answering=_MODES)),
         caught_by=("reply_to_operational_modes_is_short",),
-        says=edited(Response.SUCCEEDED, lambda text: text + b" Welcome!" * 1000, answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_never_answers_modes_of_version_3",
         PUBLISHER,
+        Says(dropped(Response.SUCCEEDED, answering=_MODES)),
         caught_by=("answers_operational_modes_of_version_3",),
-        says=dropped(Response.SUCCEEDED, answering=_MODES),
     ),
-    Mutant(
+    mutant(
         "publisher_refuses_version_1",
         PUBLISHER,
+        Hears(replaced(_MODES, lambda frame: CLOSE if frame[4] & 0x1F == 1 else frame)),
         caught_by=("accepts_version_1",),
-        hears=replaced(_MODES, lambda frame: CLOSE if frame[4] & 0x1F == 1 else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_version_4_for_3",
         PUBLISHER,
+        Hears(replaced(_MODES, lambda frame: frame[:4] + b"\3" if frame[4] & 0x1F == 4 else frame)),
         caught_by=("refuses_unknown_versions",),
-        hears=replaced(_MODES, lambda frame: frame[:4] + b"\3" if frame[4] & 0x1F == 4 else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_wants_exactly_four_bytes_of_modes",
         PUBLISHER,
+        Hears(replaced(_MODES, lambda frame: frame if len(frame) == 5 else CLOSE)),
         caught_by=("ignores_bytes_behind_the_modes",),
-        hears=replaced(_MODES, lambda frame: frame if len(frame) == 5 else CLOSE),
     ),
-    Mutant(
+    mutant(
         "publisher_is_silent_after_the_undefined_encoding",
         PUBLISHER,
+        Says(lambda frame, conversation: ()),
         caught_by=("answers_the_undefined_encoding",),
-        says=lambda frame, conversation: (),
     ),
-    Mutant(
+    mutant(
         "publisher_serves_before_the_modes",
         PUBLISHER,
-        caught_by=("refuses_commands_before_operational_modes",),
-        hears=lambda frame, conversation: (
-            (b"\x06" + TSSC.to_bits().to_bytes(4, "big"), frame)
-            if not conversation.heard and frame[0] != _MODES
-            else (frame,)
+        Hears(
+            lambda frame, conversation: (
+                (b"\x06" + TSSC.to_bits().to_bytes(4, "big"), frame)
+                if not conversation.heard and frame[0] != _MODES
+                else (frame,)
+            )
         ),
+        caught_by=("refuses_commands_before_operational_modes",),
     ),
-    Mutant(
+    mutant(
         "publisher_does_not_answer_repeated_modes",
         PUBLISHER,
+        Hears(lambda frame, conversation: () if conversation.heard and frame[0] == _MODES else (frame,)),
         caught_by=("answers_repeated_operational_modes",),
-        hears=lambda frame, conversation: () if conversation.heard and frame[0] == _MODES else (frame,),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_metadata_last",
         PUBLISHER,
+        Says(_metadata_later),
         caught_by=("handles_commands_in_order",),
-        says=_metadata_later,
     ),
-    Mutant(
+    mutant(
         "publisher_keeps_the_modes_of_its_first_connection",
         PUBLISHER,
+        Hears(_first_modes_for_all),
         caught_by=("each_connection_has_modes_of_its_own",),
-        hears=_first_modes_for_all,
     ),
-    Mutant(
+    mutant(
         "publisher_writes_texts_in_utf_8_only",
         PUBLISHER,
+        Says(replaced(None, lambda frame: frame[:2] + b"\0\0\0\5hello" if frame[0] == Response.FAILED else frame)),
         caught_by=("reads_a_utf16le_connection_string", "reads_a_utf16be_connection_string"),
-        says=replaced(None, lambda frame: frame[:2] + b"\0\0\0\5hello" if frame[0] == Response.FAILED else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_loses_filters_in_utf_16be",
         PUBLISHER,
+        Hears(replaced(Command.SUBSCRIBE, _everything_in_utf_16be)),
         caught_by=("reads_a_utf16be_connection_string",),
-        hears=replaced(Command.SUBSCRIBE, _everything_in_utf_16be),
     ),
     *(
-        Mutant(
+        mutant(
             f"publisher_looks_at_bit_{bit}_alone",
             PUBLISHER,
+            Hears(_alone(bit, other)),
             caught_by=(check,),
-            hears=_alone(bit, other),
         )
         for bit, other, check in (
             (30, 0x20, "cache_is_gzip_only_if_both_bits_are_set"),
@@ -362,32 +328,28 @@ MUTANTS = (
             (29, 0x40, "data_is_tssc_only_if_both_bits_are_set"),
         )
     ),
-    Mutant(
+    mutant(
         "publisher_compresses_nothing",
         PUBLISHER,
+        Hears(_other_bits(lambda bits: bits & ~0xE0000060)),
         caught_by=("compresses_what_is_asked_for",),
-        hears=_other_bits(lambda bits: bits & ~0xE0000060),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_the_checksum_of_gzip_zero",
         PUBLISHER,
+        Says(edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: payload[:-8] + bytes(4) + payload[-4:])),
         caught_by=("gzip_streams_are_whole",),
-        says=edited(Response.UPDATE_SIGNAL_INDEX_CACHE, lambda payload: payload[:-8] + bytes(4) + payload[-4:]),
     ),
-    Mutant(
+    mutant(
         "publisher_stops_before_the_end_of_gzip",
         PUBLISHER,
+        Says(edited(Response.SUCCEEDED, lambda payload: payload[:-8], answering=Command.METADATA_REFRESH)),
         caught_by=("gzip_streams_are_whole",),
-        says=edited(Response.SUCCEEDED, lambda payload: payload[:-8], answering=Command.METADATA_REFRESH),
     ),
-    *(
-        Mutant(
-            f"publisher_that_{who}_closes_without_a_word",
-            PUBLISHER,
-            caught_by=("publisher_refuses_modes_alike_in_both_directions[refuses_unknown_versions]",),
-            says=replaced(Response.FAILED, lambda frame: CLOSE, answering=_MODES),
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_closes_without_a_word",
+        PUBLISHER,
+        Says(replaced(Response.FAILED, lambda frame: CLOSE, answering=_MODES)),
+        caught_by=("publisher_refuses_modes_alike_in_both_directions[refuses_unknown_versions]",),
     ),
 )

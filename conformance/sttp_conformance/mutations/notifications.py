@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, added_before, dropped, edited, replaced
-from sttp_conformance.ways import Direction
+from sttp_conformance.faults import Hears, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, added_before, dropped, edited, replaced
 
 _NOTIFY = Response.NOTIFY
 
@@ -35,91 +36,83 @@ def _text_of_the_hash(payload: bytes) -> bytes:
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_leaves_the_tail_of_a_longer_notification",
         PUBLISHER,
+        Says(_tail_of_a_longer_one),
         caught_by=("notifications_are_well_formed",),
-        says=_tail_of_a_longer_one,
     ),
-    Mutant(
+    mutant(
         "publisher_sends_notifications_without_a_hash",
         PUBLISHER,
+        Says(edited(_NOTIFY, lambda payload: payload[4:])),
         caught_by=("notifications_are_well_formed",),
-        says=edited(_NOTIFY, lambda payload: payload[4:]),
     ),
-    Mutant(
+    mutant(
         "publisher_puts_a_length_before_the_text_of_notifications",
         PUBLISHER,
+        Says(edited(_NOTIFY, lambda payload: payload[:4] + (len(payload) - 4).to_bytes(4, "big") + payload[4:])),
         caught_by=("notifications_are_well_formed",),
-        says=edited(_NOTIFY, lambda payload: payload[:4] + (len(payload) - 4).to_bytes(4, "big") + payload[4:]),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_notifications_in_another_encoding",
         PUBLISHER,
+        Says(edited(_NOTIFY, lambda payload: payload[:4] + payload[4:].decode("utf-8", "replace").encode("utf-16le"))),
         caught_by=("notifications_are_well_formed",),
-        says=edited(_NOTIFY, lambda payload: payload[:4] + payload[4:].decode("utf-8", "replace").encode("utf-16le")),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_a_needless_notification_confirm",
         PUBLISHER,
+        Hears(_fails_confirms),
+        Says(_failed),
         caught_by=("ignores_a_needless_notification_confirm",),
-        hears=_fails_confirms,
-        says=_failed,
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_a_needless_notification_confirm",
         PUBLISHER,
+        Hears(replaced(Command.CONFIRM_NOTIFICATION, lambda frame: CLOSE)),
         caught_by=("ignores_a_needless_notification_confirm",),
-        hears=replaced(Command.CONFIRM_NOTIFICATION, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "subscriber_confirms_no_notification",
         SUBSCRIBER,
+        Says(dropped(Command.CONFIRM_NOTIFICATION)),
         caught_by=("confirms_notifications",),
-        says=dropped(Command.CONFIRM_NOTIFICATION),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_the_hash_of_a_notification_for_text",
         SUBSCRIBER,
+        Says(edited(Command.CONFIRM_NOTIFICATION, _text_of_the_hash)),
         caught_by=("confirms_notifications",),
-        says=edited(Command.CONFIRM_NOTIFICATION, _text_of_the_hash),
     ),
-    Mutant(
+    mutant(
         "subscriber_turns_the_hash_of_a_notification_round",
         SUBSCRIBER,
+        Says(edited(Command.CONFIRM_NOTIFICATION, lambda payload: payload[::-1])),
         caught_by=("confirms_notifications",),
-        says=edited(Command.CONFIRM_NOTIFICATION, lambda payload: payload[::-1]),
     ),
-    Mutant(
+    mutant(
         "subscriber_ends_the_connection_at_a_notification",
         SUBSCRIBER,
+        Hears(replaced(_NOTIFY, lambda frame: CLOSE)),
         caught_by=("tolerates_notifications",),
-        hears=replaced(_NOTIFY, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "subscriber_is_deaf_after_an_empty_notification",
         SUBSCRIBER,
+        Hears(replaced(_NOTIFY, lambda frame: CLOSE if len(frame) == 10 else frame)),
         caught_by=("tolerates_notifications",),
-        hears=replaced(_NOTIFY, lambda frame: CLOSE if len(frame) == 10 else frame),
     ),
-    *(
-        Mutant(
-            f"publisher_that_{who}_tells_of_a_change_with_each_notification",
-            PUBLISHER,
-            caught_by=("publisher_announces_changes_alike_in_both_directions[notifications_are_well_formed]",),
-            says=added_before(_NOTIFY, b"\x8a\2\0\0\0\0"),
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_tells_of_a_change_with_each_notification",
+        PUBLISHER,
+        Says(added_before(_NOTIFY, b"\x8a\2\0\0\0\0")),
+        caught_by=("publisher_announces_changes_alike_in_both_directions[notifications_are_well_formed]",),
     ),
-    *(
-        Mutant(
-            f"subscriber_that_{who}_confirms_notifications_twice",
-            SUBSCRIBER,
-            caught_by=("subscriber_takes_other_messages_alike_in_both_directions[confirms_notifications]",),
-            says=replaced(Command.CONFIRM_NOTIFICATION, lambda frame: (frame, frame)),
-            only=direction,
-        )
-        for who, direction in (("listens", Direction.REVERSE), ("dials", Direction.FORWARD))
+    *in_each_direction(
+        "subscriber_that_{dials}_confirms_notifications_twice",
+        SUBSCRIBER,
+        Says(replaced(Command.CONFIRM_NOTIFICATION, lambda frame: (frame, frame))),
+        caught_by=("subscriber_takes_other_messages_alike_in_both_directions[confirms_notifications]",),
     ),
 )

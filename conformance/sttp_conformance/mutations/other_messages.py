@@ -6,17 +6,9 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER
-from sttp_conformance.mutants import (
-    CLOSE,
-    Conversation,
-    Item,
-    Mutant,
-    added_after,
-    dropped,
-    edited,
-    replaced,
-)
-from sttp_conformance.ways import Direction
+from sttp_conformance.faults import Hears, IsAsked, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, added_after, dropped, edited, replaced
 
 _SCHEMAS = (Command.GET_PRIMARY_METADATA_SCHEMA, Command.GET_SIGNAL_SELECTION_SCHEMA)
 _CONFIRM = Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE
@@ -65,94 +57,90 @@ def _fails_without_a_subscription(frame: bytes, conversation: Conversation) -> t
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_gives_its_metadata_for_a_schema",
         PUBLISHER,
+        Hears(_gives_metadata_for_a_schema),
+        Says(_as_a_schema),
         caught_by=("refuses_schema_requests",),
-        hears=_gives_metadata_for_a_schema,
-        says=_as_a_schema,
     ),
-    Mutant(
+    mutant(
         "publisher_refuses_schemas_without_a_reason",
         PUBLISHER,
+        Says(edited(Response.FAILED, lambda text: b"", answering=Command.GET_SIGNAL_SELECTION_SCHEMA)),
         caught_by=("refuses_schema_requests",),
-        says=edited(Response.FAILED, lambda text: b"", answering=Command.GET_SIGNAL_SELECTION_SCHEMA),
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_a_request_for_a_schema",
         PUBLISHER,
+        Hears(replaced(Command.GET_SIGNAL_SELECTION_SCHEMA, lambda frame: CLOSE)),
         caught_by=("refuses_schema_requests", "commands_without_a_meaning_cost_nothing"),
-        hears=replaced(Command.GET_SIGNAL_SELECTION_SCHEMA, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_a_confirmation_of_cipher_keys",
         PUBLISHER,
+        Hears(replaced(Command.CONFIRM_UPDATE_CIPHER_KEYS, lambda frame: CLOSE)),
         caught_by=("commands_without_a_meaning_cost_nothing",),
-        hears=replaced(Command.CONFIRM_UPDATE_CIPHER_KEYS, lambda frame: CLOSE),
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_subscription_at_a_confirmation_of_cipher_keys",
         PUBLISHER,
+        Hears(added_after(Command.CONFIRM_UPDATE_CIPHER_KEYS, bytes((Command.UNSUBSCRIBE,)))),
         caught_by=("commands_without_a_meaning_cost_nothing",),
-        hears=added_after(Command.CONFIRM_UPDATE_CIPHER_KEYS, bytes((Command.UNSUBSCRIBE,))),
     ),
-    Mutant(
+    mutant(
         "publisher_publishes_what_a_subscriber_sends",
         PUBLISHER,
+        Hears(_takes_measurements),
+        IsAsked(_publishes_them),
         caught_by=("takes_no_measurements_from_subscribers",),
-        hears=_takes_measurements,
-        asked=_publishes_them,
     ),
-    Mutant(
+    mutant(
         "publisher_that_is_full_closes_without_a_word",
         PUBLISHER,
+        Says(dropped(Response.FAILED, answering=Command.CONNECT)),
         caught_by=("refuses_connections_beyond_its_maximum",),
-        says=dropped(Response.FAILED, answering=Command.CONNECT),
     ),
-    Mutant(
+    mutant(
         "publisher_that_is_full_gives_no_reason",
         PUBLISHER,
+        Says(edited(Response.FAILED, lambda text: b"", answering=Command.CONNECT)),
         caught_by=("refuses_connections_beyond_its_maximum",),
-        says=edited(Response.FAILED, lambda text: b"", answering=Command.CONNECT),
     ),
-    Mutant(
+    mutant(
         "publisher_that_is_full_refuses_the_modes",
         PUBLISHER,
+        Says(replaced(Response.FAILED, lambda frame: frame[:1] + b"\6" + frame[2:], answering=Command.CONNECT)),
         caught_by=("refuses_connections_beyond_its_maximum",),
-        says=replaced(Response.FAILED, lambda frame: frame[:1] + b"\6" + frame[2:], answering=Command.CONNECT),
     ),
-    Mutant(
+    mutant(
         "publisher_remembers_a_confirmation_that_came_before_its_cache",
         PUBLISHER,
+        Hears(_remembers_a_confirm),
         caught_by=("commands_without_an_object_change_nothing",),
-        hears=_remembers_a_confirm,
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_unsubscribe_without_a_subscription",
         PUBLISHER,
+        Hears(_fails_without_a_subscription),
         caught_by=("commands_without_an_object_change_nothing",),
-        hears=_fails_without_a_subscription,
     ),
-    Mutant(
+    mutant(
         "publisher_sends_new_metadata_with_configuration_changed",
         PUBLISHER,
+        Says(edited(Response.CONFIGURATION_CHANGED, lambda payload: b"<DataSet></DataSet>")),
         caught_by=("configuration_changed_and_processing_complete_are_well_formed",),
-        says=edited(Response.CONFIGURATION_CHANGED, lambda payload: b"<DataSet></DataSet>"),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_a_number_with_configuration_changed",
         PUBLISHER,
+        Says(edited(Response.CONFIGURATION_CHANGED, lambda payload: b"\0\0\0\1")),
         caught_by=("configuration_changed_and_processing_complete_are_well_formed",),
-        says=edited(Response.CONFIGURATION_CHANGED, lambda payload: b"\0\0\0\1"),
     ),
-    *(
-        Mutant(
-            f"publisher_that_{who}_refuses_schemas_in_other_words",
-            PUBLISHER,
-            caught_by=("publisher_announces_changes_alike_in_both_directions[refuses_schema_requests]",),
-            says=edited(Response.FAILED, lambda text: b"no", answering=Command.GET_PRIMARY_METADATA_SCHEMA),
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_refuses_schemas_in_other_words",
+        PUBLISHER,
+        Says(edited(Response.FAILED, lambda text: b"no", answering=Command.GET_PRIMARY_METADATA_SCHEMA)),
+        caught_by=("publisher_announces_changes_alike_in_both_directions[refuses_schema_requests]",),
     ),
 )

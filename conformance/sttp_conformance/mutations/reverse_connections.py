@@ -6,7 +6,9 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, dropped, replaced
+from sttp_conformance.faults import Answers, Hears, KeepsHalf, Says, Timers
+from sttp_conformance.mutants import mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, dropped, replaced
 from sttp_conformance.ways import Direction
 
 
@@ -42,24 +44,22 @@ _NO_LIMIT = {"redial-cap": 3600.0}
 
 MUTANTS = (
     *(
-        Mutant(
-            f"{role.value}_{name}", role, caught_by=tuple(f"dialing_{role.value}_{each}" for each in caught), **wrong
-        )
+        mutant(f"{role.value}_{name}", role, fault, caught_by=(f"dialing_{role.value}_{each}" for each in caught))
         for role in (PUBLISHER, SUBSCRIBER)
-        for name, caught, wrong in (
-            ("serves_one_connection_only", ("dials_again", "finds_a_listener_again"), {"says": _only_once}),
+        for name, caught, fault in (
+            ("serves_one_connection_only", ("dials_again", "finds_a_listener_again"), Says(_only_once)),
             (
                 "never_dials_again",
                 ("dials_again", "finds_a_late_listener", "finds_a_listener_again", "backs_off"),
-                {"settings": _NEVER},
+                Timers(_NEVER),
             ),
-            ("dials_without_any_pause", ("does_not_hammer", "backs_off"), {"settings": _AT_ONCE}),
-            ("pauses_always_the_same", ("backs_off",), {"settings": _SAME}),
-            ("doubles_without_an_end", ("backs_off",), {"settings": _NO_LIMIT}),
+            ("dials_without_any_pause", ("does_not_hammer", "backs_off"), Timers(_AT_ONCE)),
+            ("pauses_always_the_same", ("backs_off",), Timers(_SAME)),
+            ("doubles_without_an_end", ("backs_off",), Timers(_NO_LIMIT)),
         )
     ),
     *(
-        Mutant(f"{role.value}_that_listens_serves_one_connection_only", role, caught_by=caught, says=_only_once)
+        mutant(f"{role.value}_that_listens_serves_one_connection_only", role, Says(_only_once), caught_by=caught)
         for role, caught in (
             (
                 PUBLISHER,
@@ -77,86 +77,86 @@ MUTANTS = (
             ),
         )
     ),
-    Mutant(
+    mutant(
         "subscriber_comes_again_at_once_when_it_is_refused",
         SUBSCRIBER,
+        Timers(_SAME),
         caught_by=("refusal_keeps_the_back_off",),
-        settings=_SAME,
     ),
-    Mutant(
+    mutant(
         "publisher_that_dials_greets",
         PUBLISHER,
+        Says(replaced(Response.NOOP, lambda frame: (frame, b"\x80\2\0\0\0\2hi"))),
+        Timers({"keep-alive": 0.1}),
         caught_by=("dialing_publisher_serves_a_whole_session",),
-        says=replaced(Response.NOOP, lambda frame: (frame, b"\x80\2\0\0\0\2hi")),
-        settings={"keep-alive": 0.1},
     ),
-    Mutant(
+    mutant(
         "publisher_that_dials_offers_no_cache",
         PUBLISHER,
+        Says(dropped(Response.UPDATE_SIGNAL_INDEX_CACHE)),
         caught_by=("dialing_publisher_serves_a_whole_session",),
-        says=dropped(Response.UPDATE_SIGNAL_INDEX_CACHE),
         only=Direction.REVERSE,
     ),
-    Mutant(
+    mutant(
         "subscriber_that_listens_confirms_nothing",
         SUBSCRIBER,
+        Says(dropped(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE)),
         caught_by=("listening_subscriber_holds_a_whole_session",),
-        says=dropped(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE),
         only=Direction.REVERSE,
     ),
-    Mutant(
+    mutant(
         "publisher_gives_its_connection_up",
         PUBLISHER,
+        Hears(_closes_now_and_then),
         caught_by=("dialing_publisher_keeps_one_connection",),
-        hears=_closes_now_and_then,
     ),
-    Mutant(
+    mutant(
         "publisher_waits_for_modes_for_ever",
         PUBLISHER,
+        Timers({"first-command": 3600.0}),
         caught_by=("dialing_publisher_gives_up_a_silent_listener",),
-        settings={"first-command": 3600.0},
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_a_dead_publisher",
         SUBSCRIBER,
+        Timers({"dead-peer": 3600.0}),
         caught_by=("new_publisher_replaces_a_dead_one",),
-        settings={"dead-peer": 3600.0},
     ),
-    Mutant(
+    mutant(
         "subscriber_leaves_its_publisher_for_a_second_one",
         SUBSCRIBER,
+        Hears(lambda frame, conversation: (CLOSE,) if conversation.process.connections > 1 else (frame,)),
         caught_by=("second_publisher_leaves_the_first_alone",),
-        hears=lambda frame, conversation: (CLOSE,) if len(conversation.numbers) > 1 else (frame,),
     ),
-    Mutant(
+    mutant(
         "subscriber_reports_twice_what_it_received",
         SUBSCRIBER,
+        Answers(_doubled),
         caught_by=(
             "second_publisher_leaves_the_first_alone",
             "old_caches_do_not_survive_the_connection",
             "old_decoders_do_not_survive_the_connection",
         ),
-        answers=_doubled,
     ),
     *(
-        Mutant(f"{role.value}_keeps_half_of_a_connection", role, caught_by=(check,), keeps_half=True)
+        mutant(f"{role.value}_keeps_half_of_a_connection", role, KeepsHalf(), caught_by=(check,))
         for role, check in (
             (PUBLISHER, "publisher_closes_when_the_subscriber_has_closed"),
             (SUBSCRIBER, "subscriber_closes_when_the_publisher_has_closed"),
         )
     ),
-    Mutant(
+    mutant(
         "publisher_streams_into_the_next_connection",
         PUBLISHER,
+        Says(_greets),
         caught_by=("new_session_gets_nothing_before_it_asks",),
-        says=_greets,
     ),
     *(
-        Mutant(
+        mutant(
             f"{role.value}_does_not_resume",
             role,
+            Says(_nothing_on_later_connections),
             caught_by=(f"killed_{role.value}_resumes_in_reverse",),
-            says=_nothing_on_later_connections,
         )
         for role in (PUBLISHER, SUBSCRIBER)
     ),

@@ -12,11 +12,12 @@ from sttp.wire.fields import deflate, inflate, is_gzip
 from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp_conformance.cache_images import Image, Reference, gzipped, walk, write_image
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import (
+from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
     Item,
-    Mutant,
     Rewrite,
     added_after,
     added_before,
@@ -24,7 +25,6 @@ from sttp_conformance.mutants import (
     edited,
     replaced,
 )
-from sttp_conformance.ways import Direction
 
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
 _DATA = Response.DATA_PACKET
@@ -217,321 +217,323 @@ def _compact_indexes(frame: bytes) -> list[int]:
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_puts_255_before_a_plain_cache",
         PUBLISHER,
+        Says(edited(_CACHE, lambda payload: payload if is_gzip(payload[1:]) else b"\xff" + payload[1:])),
         caught_by=("cache_index_is_0_or_1",),
-        says=edited(_CACHE, lambda payload: payload if is_gzip(payload[1:]) else b"\xff" + payload[1:]),
     ),
-    Mutant(
+    mutant(
         "publisher_compresses_the_cache_index_too",
         PUBLISHER,
-        caught_by=("cache_index_is_0_or_1",),
-        says=edited(
-            _CACHE,
-            lambda payload: gzipped(payload[:1] + _plain(payload[1:])) if is_gzip(payload[1:]) else payload,
+        Says(
+            edited(
+                _CACHE,
+                lambda payload: gzipped(payload[:1] + _plain(payload[1:])) if is_gzip(payload[1:]) else payload,
+            )
         ),
+        caught_by=("cache_index_is_0_or_1",),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_the_cache_index_in_every_version",
         PUBLISHER,
+        Says(edited(_CACHE, lambda payload: b"\0" + payload)),
         caught_by=("version_1_cache_has_no_index_byte",),
-        says=edited(_CACHE, lambda payload: b"\0" + payload),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_the_size_out_of_the_size",
         PUBLISHER,
+        Says(edited(_CACHE, _imaged(lambda image: (len(image) - 4).to_bytes(4, "big") + image[4:]))),
         caught_by=("cache_size_counts_itself",),
-        says=edited(_CACHE, _imaged(lambda image: (len(image) - 4).to_bytes(4, "big") + image[4:])),
     ),
-    Mutant(
+    mutant(
         "publisher_counts_compressed_bytes_as_the_size",
         PUBLISHER,
+        Says(edited(_CACHE, _imaged(lambda image: len(deflate(image)).to_bytes(4, "big") + image[4:]))),
         caught_by=("cache_size_counts_itself",),
-        says=edited(_CACHE, _imaged(lambda image: len(deflate(image)).to_bytes(4, "big") + image[4:])),
     ),
-    Mutant(
+    mutant(
         "publisher_pads_its_caches",
         PUBLISHER,
+        Says(edited(_CACHE, _imaged(lambda image: image + b"\0\0\0"))),
         caught_by=("cache_records_fill_the_image",),
-        says=edited(_CACHE, _imaged(lambda image: image + b"\0\0\0")),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_no_count_of_unauthorised_signals",
         PUBLISHER,
+        Says(edited(_CACHE, _imaged(_without_count))),
         caught_by=("cache_has_a_count_of_unauthorised_signals",),
-        says=edited(_CACHE, _imaged(_without_count)),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_signal_ids_as_dotnet_has_them",
         PUBLISHER,
-        caught_by=("cache_holds_what_was_selected", "cache_keys_match_the_metadata"),
-        says=edited(
-            _CACHE,
-            _referenced(
-                lambda each, number: each._replace(signal_id=type(each.signal_id)(bytes=each.signal_id.bytes_le))
-            ),
+        Says(
+            edited(
+                _CACHE,
+                _referenced(
+                    lambda each, number: each._replace(signal_id=type(each.signal_id)(bytes=each.signal_id.bytes_le))
+                ),
+            )
         ),
+        caught_by=("cache_holds_what_was_selected", "cache_keys_match_the_metadata"),
     ),
-    Mutant(
+    mutant(
         "publisher_numbers_every_other_signal_from_zero_again",
         PUBLISHER,
+        Says(edited(_CACHE, _referenced(lambda each, number: each._replace(signal_index=each.signal_index // 2)))),
         caught_by=("cache_holds_what_was_selected",),
-        says=edited(_CACHE, _referenced(lambda each, number: each._replace(signal_index=each.signal_index // 2))),
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_sources_empty",
         PUBLISHER,
+        Says(edited(_CACHE, _referenced(lambda each, number: each._replace(source=b"")))),
         caught_by=("cache_keys_match_the_metadata",),
-        says=edited(_CACHE, _referenced(lambda each, number: each._replace(source=b""))),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_the_index_for_the_number_of_a_key",
         PUBLISHER,
+        Says(edited(_CACHE, _referenced(lambda each, number: each._replace(number=each.signal_index)))),
         caught_by=("cache_keys_match_the_metadata",),
-        says=edited(_CACHE, _referenced(lambda each, number: each._replace(number=each.signal_index))),
     ),
-    Mutant(
+    mutant(
         "publisher_offers_everything_whatever_was_selected",
         PUBLISHER,
-        caught_by=("cache_holds_what_was_selected",),
-        says=lambda frame, conversation: (
-            (_recached(conversation.memory.setdefault("first", frame), frame[6]),) if frame[0] == _CACHE else (frame,)
+        Says(
+            lambda frame, conversation: (
+                (_recached(conversation.memory.setdefault("first", frame), frame[6]),)
+                if frame[0] == _CACHE
+                else (frame,)
+            )
         ),
+        caught_by=("cache_holds_what_was_selected",),
     ),
-    Mutant(
+    mutant(
         "publisher_begins_with_the_cache_index_1",
         PUBLISHER,
+        Says(edited(_CACHE, lambda payload: bytes((payload[0] ^ 1,)) + payload[1:])),
         caught_by=("first_cache_has_index_0",),
-        says=edited(_CACHE, lambda payload: bytes((payload[0] ^ 1,)) + payload[1:]),
     ),
-    Mutant(
+    mutant(
         "publisher_always_says_cache_index_0",
         PUBLISHER,
+        Says(edited(_CACHE, lambda payload: b"\0" + payload[1:])),
         caught_by=("new_caches_alternate_between_the_slots", "offers_one_cache_at_a_time"),
-        says=edited(_CACHE, lambda payload: b"\0" + payload[1:]),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_every_cache_at_once",
         PUBLISHER,
+        Hears(_sends_what_waits),
         caught_by=("offers_one_cache_at_a_time",),
-        hears=_sends_what_waits,
     ),
-    Mutant(
+    mutant(
         "publisher_prefers_the_oldest_cache_that_waits",
         PUBLISHER,
+        Hears(_oldest_waiting),
         caught_by=("offers_one_cache_at_a_time",),
-        hears=_oldest_waiting,
     ),
-    Mutant(
+    mutant(
         "publisher_changes_the_slot_at_each_confirm",
         PUBLISHER,
+        Says(_changes_slot_at_needless_confirms),
+        Hears(_counts_needless_confirms),
         caught_by=("ignores_a_needless_confirm",),
-        says=_changes_slot_at_needless_confirms,
-        hears=_counts_needless_confirms,
     ),
-    Mutant(
+    mutant(
         "publisher_closes_at_a_needless_confirm",
         PUBLISHER,
-        caught_by=("ignores_a_needless_confirm",),
-        says=_changes_slot_at_needless_confirms,
-        hears=lambda frame, conversation: (
-            (CLOSE,)
-            if [*_counts_needless_confirms(frame, conversation)] and conversation.memory.get("needless")
-            else (frame,)
+        Says(_changes_slot_at_needless_confirms),
+        Hears(
+            lambda frame, conversation: (
+                (CLOSE,)
+                if [*_counts_needless_confirms(frame, conversation)] and conversation.memory.get("needless")
+                else (frame,)
+            )
         ),
+        caught_by=("ignores_a_needless_confirm",),
     ),
-    Mutant(
+    mutant(
         "publisher_waits_for_the_confirm_of_a_cache_that_nobody_needs",
         PUBLISHER,
+        Says(_keeps_unconfirmed_caches),
+        Hears(_HEARS_CONFIRMS),
         caught_by=("forgets_unconfirmed_caches_at_unsubscribe",),
-        says=_keeps_unconfirmed_caches,
-        hears=_HEARS_CONFIRMS,
     ),
-    Mutant(
+    mutant(
         "publisher_never_sets_the_cache_bit",
         PUBLISHER,
+        Says(replaced(_DATA, lambda frame: _slotted(frame, 0))),
         caught_by=("packets_name_the_cache_that_made_them", "streams_on_during_a_handover"),
-        says=replaced(_DATA, lambda frame: _slotted(frame, 0)),
     ),
-    Mutant(
+    mutant(
         "publisher_changes_the_cache_before_the_confirm",
         PUBLISHER,
+        Hears(_sends_what_waits),
         caught_by=("streams_on_during_a_handover",),
-        hears=_sends_what_waits,
     ),
-    Mutant(
+    mutant(
         "publisher_never_changes_the_cache",
         PUBLISHER,
-        caught_by=("packets_name_the_cache_that_made_them", "streams_on_during_a_handover"),
-        hears=lambda frame, conversation: (
-            () if frame[:1] == b"\x0a" and conversation.memory.setdefault("confirm", frame) is not frame else (frame,)
+        Hears(
+            lambda frame, conversation: (
+                ()
+                if frame[:1] == b"\x0a" and conversation.memory.setdefault("confirm", frame) is not frame
+                else (frame,)
+            )
         ),
+        caught_by=("packets_name_the_cache_that_made_them", "streams_on_during_a_handover"),
     ),
-    Mutant(
+    mutant(
         "publisher_stops_until_the_confirm",
         PUBLISHER,
+        Says(_SAYS_NOTHING),
+        Hears(_HEARS_CONFIRMS),
         caught_by=("streams_on_during_a_handover",),
-        says=_SAYS_NOTHING,
-        hears=_HEARS_CONFIRMS,
     ),
-    Mutant(
+    mutant(
         "publisher_streams_the_old_cache_after_unsubscribe",
         PUBLISHER,
+        Hears(dropped(Command.UNSUBSCRIBE)),
         caught_by=("holds_data_of_a_new_subscription_until_confirmed",),
-        hears=dropped(Command.UNSUBSCRIBE),
     ),
-    Mutant(
+    mutant(
         "publisher_waits_for_a_confirm_in_version_1",
         PUBLISHER,
+        Says(dropped(_DATA)),
         caught_by=("version_1_streams_without_a_confirm",),
-        says=dropped(_DATA),
     ),
-    Mutant(
+    mutant(
         "publisher_sets_the_cache_bit_in_version_1",
         PUBLISHER,
+        Says(replaced(_DATA, lambda frame: _slotted(frame, 1))),
         caught_by=("version_1_streams_without_a_confirm",),
-        says=replaced(_DATA, lambda frame: _slotted(frame, 1)),
     ),
-    Mutant(
+    mutant(
         "subscriber_confirms_twice",
         SUBSCRIBER,
+        Says(added_after(_CONFIRM, b"\x0a")),
         caught_by=("confirms_each_cache_once",),
-        says=added_after(_CONFIRM, b"\x0a"),
     ),
-    Mutant(
+    mutant(
         "subscriber_adds_the_index_to_the_confirm",
         SUBSCRIBER,
+        Says(replaced(_CONFIRM, lambda frame: b"\x0a\0")),
         caught_by=("confirms_each_cache_once",),
-        says=replaced(_CONFIRM, lambda frame: b"\x0a\0"),
     ),
-    Mutant(
+    mutant(
         "subscriber_confirms_a_cache_that_it_cannot_read",
         SUBSCRIBER,
+        Hears(_confirms_whatever_comes),
         caught_by=("does_not_confirm_a_broken_cache",),
-        hears=_confirms_whatever_comes,
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_everything_with_the_newest_cache",
         SUBSCRIBER,
+        Hears(_reads_with_the_newest),
         caught_by=("reads_each_packet_with_the_cache_that_it_names",),
-        hears=_reads_with_the_newest,
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_the_first_cache_of_each_slot",
         SUBSCRIBER,
+        Hears(_keeps_the_first_of_each_slot),
         caught_by=("follows_a_handover_that_it_did_not_ask_for",),
-        hears=_keeps_the_first_of_each_slot,
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_a_cache_only_after_its_subscribe",
         SUBSCRIBER,
+        Hears(
+            lambda frame, conversation: (
+                () if frame[0] == _CACHE and conversation.memory.setdefault("cache", frame) is not frame else (frame,)
+            )
+        ),
         caught_by=(
             "confirms_each_cache_once",
             "follows_a_handover_that_it_did_not_ask_for",
             "reads_each_packet_with_the_cache_that_it_names",
         ),
-        hears=lambda frame, conversation: (
-            () if frame[0] == _CACHE and conversation.memory.setdefault("cache", frame) is not frame else (frame,)
-        ),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_packets_of_an_empty_slot_with_the_other",
         SUBSCRIBER,
+        Hears(_keeps_a_cache_in_every_slot),
         caught_by=("drops_packets_of_an_empty_slot",),
-        hears=_keeps_a_cache_in_every_slot,
     ),
-    Mutant(
+    mutant(
         "subscriber_reports_measurements_of_stale_caches",
         SUBSCRIBER,
+        Answers(_shows_stale_rows()),
         caught_by=("drops_packets_of_stale_slots",),
-        answers=_shows_stale_rows(),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_the_position_for_the_index",
         SUBSCRIBER,
+        Hears(edited(_CACHE, _imaged(_by_position))),
         caught_by=("reads_sparse_indexes_in_any_order",),
-        hears=edited(_CACHE, _imaged(_by_position)),
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_a_count_of_unauthorised_signals",
         SUBSCRIBER,
+        Hears(edited(_CACHE, _cut_where(_has_no_count))),
         caught_by=("reads_a_cache_whatever_follows_its_references",),
-        hears=edited(_CACHE, _cut_where(_has_no_count)),
     ),
-    Mutant(
+    mutant(
         "subscriber_cannot_read_unauthorised_signals",
         SUBSCRIBER,
+        Hears(edited(_CACHE, _cut_where(_has_refused))),
         caught_by=("reads_a_cache_whatever_follows_its_references",),
-        hears=edited(_CACHE, _cut_where(_has_refused)),
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_the_size_of_a_cache",
         SUBSCRIBER,
+        Hears(edited(_CACHE, _cut_where(_has_small_size))),
         caught_by=("tolerates_a_cache_size_that_excludes_itself",),
-        hears=edited(_CACHE, _cut_where(_has_small_size)),
     ),
-    Mutant(
+    mutant(
         "subscriber_has_two_slots_and_no_more",
         SUBSCRIBER,
+        Hears(_closed_where(lambda payload: payload[0] > 1)),
         caught_by=("takes_any_other_cache_index_for_1",),
-        hears=_closed_where(lambda payload: payload[0] > 1),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_any_other_cache_index_for_0",
         SUBSCRIBER,
+        Hears(edited(_CACHE, lambda payload: b"\0" + payload[1:] if payload[0] > 1 else payload)),
         caught_by=("takes_any_other_cache_index_for_1",),
-        hears=edited(_CACHE, lambda payload: b"\0" + payload[1:] if payload[0] > 1 else payload),
     ),
-    Mutant(
+    mutant(
         "subscriber_skips_ten_bytes_for_every_gzip_header",
         SUBSCRIBER,
+        Hears(_closed_where(lambda payload: payload[1:4] == b"\x1f\x8b\x08" and payload[4] != 0)),
         caught_by=("reads_gzip_with_optional_fields",),
-        hears=_closed_where(lambda payload: payload[1:4] == b"\x1f\x8b\x08" and payload[4] != 0),
     ),
-    Mutant(
+    mutant(
         "subscriber_counts_characters_of_sources",
         SUBSCRIBER,
+        Hears(edited(_CACHE, _cut_where(_has_foreign_source))),
         caught_by=("reads_sources_beyond_ascii",),
-        hears=edited(_CACHE, _cut_where(_has_foreign_source)),
     ),
-    Mutant(
+    mutant(
         "subscriber_has_room_for_65536_signals",
         SUBSCRIBER,
-        caught_by=("reads_a_cache_of_100000_signals", "reads_sparse_indexes_in_any_order"),
-        hears=replaced(
-            _DATA,
-            lambda frame: (
-                frame[:7] + struct.pack(">i", 0) if max(_compact_indexes(frame), default=0) > 0xFFFF else frame
-            ),
+        Hears(
+            replaced(
+                _DATA,
+                lambda frame: (
+                    frame[:7] + struct.pack(">i", 0) if max(_compact_indexes(frame), default=0) > 0xFFFF else frame
+                ),
+            )
         ),
+        caught_by=("reads_a_cache_of_100000_signals", "reads_sparse_indexes_in_any_order"),
     ),
-    Mutant(
-        "publisher_that_dials_answers_subscribe_with_another_text",
+    *in_each_direction(
+        "publisher_that_{dials}_answers_subscribe_with_another_text",
         PUBLISHER,
+        Says(edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE)),
         caught_by=("publisher_hands_over_alike_in_both_directions[new_caches_alternate_between_the_slots]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
-        only=Direction.REVERSE,
     ),
-    Mutant(
-        "publisher_that_is_dialed_answers_subscribe_with_another_text",
-        PUBLISHER,
-        caught_by=("publisher_hands_over_alike_in_both_directions[new_caches_alternate_between_the_slots]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
-        only=Direction.FORWARD,
-    ),
-    Mutant(
-        "subscriber_that_listens_says_more_than_confirms",
+    *in_each_direction(
+        "subscriber_that_{dials}_says_more_than_confirms",
         SUBSCRIBER,
+        Says(added_before(_CONFIRM, b"\x05\xff\xff\xff\xff")),
         caught_by=("subscriber_follows_handovers_alike_in_both_directions[confirms_each_cache_once]",),
-        says=added_before(_CONFIRM, b"\x05\xff\xff\xff\xff"),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "subscriber_that_dials_says_more_than_confirms",
-        SUBSCRIBER,
-        caught_by=("subscriber_follows_handovers_alike_in_both_directions[confirms_each_cache_once]",),
-        says=added_before(_CONFIRM, b"\x05\xff\xff\xff\xff"),
-        only=Direction.FORWARD,
     ),
 )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, dropped, edited, replaced
+from sttp_conformance.faults import Answers, Hears, IsAsked, Says
+from sttp_conformance.mutants import Mutant, in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, dropped, edited, replaced
 from sttp_conformance.ways import Direction
 
 _EVERYTHING = "FILTER ActiveMeasurements WHERE True"
@@ -97,19 +99,19 @@ def _no_subscribe_after_unsubscribe(frame: bytes, conversation: Conversation) ->
 
 
 def _reads(name: str, check: str, wrong: Rewrite, only: Direction | None = None) -> Mutant:
-    return Mutant(f"publisher_{name}", PUBLISHER, caught_by=(check,), hears=wrong, only=only)
+    return mutant(f"publisher_{name}", PUBLISHER, Hears(wrong), caught_by=(check,), only=only)
 
 
 def _says(name: str, check: str, wrong: Rewrite) -> Mutant:
-    return Mutant(f"publisher_{name}", PUBLISHER, caught_by=(check,), says=wrong)
+    return mutant(f"publisher_{name}", PUBLISHER, Says(wrong), caught_by=(check,))
 
 
 def _asked(name: str, check: str, wrong: Rewrite) -> Mutant:
-    return Mutant(f"subscriber_{name}", SUBSCRIBER, caught_by=(check,), says=wrong)
+    return mutant(f"subscriber_{name}", SUBSCRIBER, Says(wrong), caught_by=(check,))
 
 
 def _hears(name: str, check: str, wrong: Rewrite) -> Mutant:
-    return Mutant(f"subscriber_{name}", SUBSCRIBER, caught_by=(check,), hears=wrong)
+    return mutant(f"subscriber_{name}", SUBSCRIBER, Hears(wrong), caught_by=(check,))
 
 
 CONNECTION_STRINGS = (
@@ -183,40 +185,38 @@ SELECTION = (
         "sends_no_full_fidelity_packet",
         replaced(Response.DATA_PACKET, lambda frame: frame[:6] + b"\0" + frame[7:]),
     ),
-    Mutant(
+    mutant(
         "publisher_reads_disabled_as_enabled",
         PUBLISHER,
-        caught_by=("disabled_measurements_cannot_be_subscribed",),
-        asked=lambda request, fields: (
-            {"document": fields["document"].replace("<Enabled>false", "<Enabled>true")}
-            if request == "redefine-metadata"
-            else fields
+        IsAsked(
+            lambda request, fields: (
+                {"document": fields["document"].replace("<Enabled>false", "<Enabled>true")}
+                if request == "redefine-metadata"
+                else fields
+            )
         ),
+        caught_by=("disabled_measurements_cannot_be_subscribed",),
     ),
-    *(
-        Mutant(
-            f"publisher_that_{who}_lets_an_unreadable_filter_select_everything",
-            PUBLISHER,
-            caught_by=("publisher_refuses_subscriptions_alike_in_both_directions[refuses_an_unreadable_filter]",),
-            hears=_if(lambda t: "WHERE (" in t),
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_lets_an_unreadable_filter_select_everything",
+        PUBLISHER,
+        Hears(_if(lambda t: "WHERE (" in t)),
+        caught_by=("publisher_refuses_subscriptions_alike_in_both_directions[refuses_an_unreadable_filter]",),
     ),
 )
 
 STREAMS = (
-    Mutant(
+    mutant(
         "publisher_reads_throttled_and_streams_everything",
         PUBLISHER,
+        Hears(_asks(lambda text: text.replace("throttled=True", "throttled=False"))),
         caught_by=("throttling_limits_the_rate",),
-        hears=_asks(lambda text: text.replace("throttled=True", "throttled=False")),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_no_cache",
         PUBLISHER,
+        Says(dropped(Response.UPDATE_SIGNAL_INDEX_CACHE)),
         caught_by=("offers_a_cache_for_a_subscription",),
-        says=dropped(Response.UPDATE_SIGNAL_INDEX_CACHE),
     ),
     _says("never_answers_subscribe", "offers_a_cache_for_a_subscription", dropped(0x80, answering=Command.SUBSCRIBE)),
     _says("fails_without_a_reason", "failures_have_a_text", edited(Response.FAILED, lambda text: b"")),
@@ -235,11 +235,11 @@ STREAMS = (
     _reads("sends_every_signal", "sends_only_what_was_subscribed", _asks(_without_filter)),
     _says("sends_everything_twice", "sends_only_what_was_subscribed", _twice),
     _reads("gives_all_subscribers_the_same", "subscribers_get_their_own_signals", _asks(_without_filter)),
-    Mutant(
+    mutant(
         "publisher_confirms_for_the_subscriber",
         PUBLISHER,
+        Hears(lambda frame, conversation: (frame, b"\x0a") if frame[0] == Command.SUBSCRIBE else (frame,)),
         caught_by=("holds_data_until_the_cache_is_confirmed",),
-        hears=lambda frame, conversation: (frame, b"\x0a") if frame[0] == Command.SUBSCRIBE else (frame,),
     ),
     _reads(
         "does_not_know_of_the_nan_filter",
@@ -268,12 +268,12 @@ STREAMS = (
     ),
     _says("unsubscribes_without_a_word", "answers_unsubscribe", dropped(0x80, answering=Command.UNSUBSCRIBE)),
     _reads("hangs_up_at_unsubscribe", "keeps_the_connection_after_unsubscribe", replaced(3, lambda frame: CLOSE)),
-    Mutant(
+    mutant(
         "publisher_only_says_that_it_unsubscribes",
         PUBLISHER,
+        Hears(replaced(Command.UNSUBSCRIBE, lambda frame: b"\x05\xff\xff\xff\xff")),
+        Says(replaced(Response.SUCCEEDED, lambda frame: b"\x80\x03\x00\x00\x00\x00", answering=_FENCE, first=True)),
         caught_by=("sends_no_data_after_unsubscribe",),
-        hears=replaced(Command.UNSUBSCRIBE, lambda frame: b"\x05\xff\xff\xff\xff"),
-        says=replaced(Response.SUCCEEDED, lambda frame: b"\x80\x03\x00\x00\x00\x00", answering=_FENCE, first=True),
     ),
     _says("is_mute_after_subscribing_again", "streams_after_unsubscribe_and_subscribe", _mute_after_resubscribing),
 )
@@ -314,48 +314,42 @@ SUBSCRIBERS = (
         "tolerates_start_time_and_processing_complete_at_any_time",
         replaced(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, lambda frame: (frame, b"\3")),
     ),
-    Mutant(
+    mutant(
         "subscriber_swallows_refusals",
         SUBSCRIBER,
+        Answers(lambda request, answer: {**answer, "events": []} if request == "events" else answer),
         caught_by=("reports_a_refused_subscription",),
-        answers=lambda request, answer: {**answer, "events": []} if request == "events" else answer,
     ),
     _asked("says_why_it_unsubscribes", "unsubscribes_and_subscribes_again", replaced(3, lambda frame: frame + b"bye")),
-    Mutant(
+    mutant(
         "subscriber_reports_what_was_under_way",
         SUBSCRIBER,
-        caught_by=("ignores_data_after_unsubscribe",),
-        answers=lambda request, answer: (
-            {**answer, "measurements": [["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
-            if request == "report" and not answer["measurements"]
-            else answer
+        Answers(
+            lambda request, answer: (
+                {**answer, "measurements": [["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
+                if request == "report" and not answer["measurements"]
+                else answer
+            )
         ),
+        caught_by=("ignores_data_after_unsubscribe",),
     ),
     _asked("waits_for_an_answer_to_unsubscribe", "unsubscribes_and_subscribes_again", _no_subscribe_after_unsubscribe),
     *(
-        Mutant(
-            f"subscriber_that_{who}_{what}",
-            SUBSCRIBER,
-            caught_by=(f"subscriber_subscribes_alike_in_both_directions[{check}]",),
-            says=wrong,
-            only=direction,
-        )
-        for who, direction in (("listens", Direction.REVERSE), ("dials", Direction.FORWARD))
+        one
         for what, check, wrong in (
             ("asks_for_no_metadata", "subscribe_is_well_formed", dropped(Command.METADATA_REFRESH)),
             ("subscribes_twice", "takes_replies_in_any_order", replaced(2, lambda frame: (frame, frame))),
             ("asks_for_short_times", "subscribe_is_well_formed", _asks(lambda t: t + ";useMillisecondResolution=1")),
         )
+        for one in in_each_direction(
+            f"subscriber_that_{{dials}}_{what}",
+            SUBSCRIBER,
+            Says(wrong),
+            caught_by=(f"subscriber_subscribes_alike_in_both_directions[{check}]",),
+        )
     ),
     *(
-        Mutant(
-            f"publisher_that_{who}_{what}",
-            PUBLISHER,
-            caught_by=(f"publisher_hands_over_alike_in_both_directions[{check}]",),
-            says=wrong,
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+        one
         for what, check, wrong in (
             ("answers_unsubscribe_otherwise", "answers_unsubscribe", edited(0x80, lambda t: b"bye", answering=3)),
             (
@@ -363,6 +357,12 @@ SUBSCRIBERS = (
                 "failed_subscribe_leaves_the_subscription",
                 dropped(Response.DATA_START_TIME),
             ),
+        )
+        for one in in_each_direction(
+            f"publisher_that_{{dials}}_{what}",
+            PUBLISHER,
+            Says(wrong),
+            caught_by=(f"publisher_hands_over_alike_in_both_directions[{check}]",),
         )
     ),
 )

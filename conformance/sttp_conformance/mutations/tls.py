@@ -8,7 +8,7 @@ import warnings
 from sttp.codes import Role
 from sttp_conformance.bad_tls import BadTls
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import Mutant
+from sttp_conformance.mutants import Mutant, mutant
 from sttp_conformance.ways import Direction
 
 
@@ -38,58 +38,58 @@ def _speaks_tls_1_2_only(context: ssl.SSLContext) -> None:
 def _of(role: Role, listens: Direction) -> tuple[Mutant, ...]:
     who = role.value
     return (
-        Mutant(
+        mutant(
             f"{who}_takes_anyone",
             role,
+            BadTls(_takes_anyone),
             caught_by=(
                 f"{who}_turns_strangers_away",
                 f"{who}_takes_no_certificate_that_its_peer_issued",
                 f"{who}_serves_on_after_strangers",
             ),
-            tls=BadTls(_takes_anyone),
         ),
-        Mutant(
+        mutant(
             f"{who}_takes_those_without_certificate",
             role,
+            BadTls(_takes_those_without_certificate),
             caught_by=(f"{who}_turns_those_without_certificate_away",),
-            tls=BadTls(_takes_those_without_certificate),
             only=listens,
         ),
-        Mutant(
+        mutant(
             f"{who}_shows_another_certificate",
             role,
+            BadTls(as_stranger=True),
             caught_by=(f"{who}_shows_its_certificate",),
-            tls=BadTls(as_stranger=True),
         ),
-        Mutant(
+        mutant(
             f"{who}_speaks_tls_by_its_role_not_by_who_listens",
             role,
+            BadTls(swapped=True),
             caught_by=(f"{who}_speaks_tls_by_who_listens",),
-            tls=BadTls(swapped=True),
         ),
-        Mutant(
+        mutant(
             f"{who}_speaks_in_the_clear",
             role,
+            BadTls(bare=True),
             caught_by=(f"{who}_says_nothing_in_the_clear", f"{who}_speaks_tls_by_who_listens"),
-            tls=BadTls(bare=True),
         ),
-        Mutant(
+        mutant(
             f"{who}_takes_old_tls",
             role,
+            BadTls(_takes_old_tls),
             caught_by=(f"{who}_refuses_tls_before_1_2",),
-            tls=BadTls(_takes_old_tls),
         ),
-        Mutant(
+        mutant(
             f"{who}_speaks_tls_1_3_only",
             role,
+            BadTls(_speaks_tls_1_3_only),
             caught_by=(f"{who}_speaks_tls_1_2",),
-            tls=BadTls(_speaks_tls_1_3_only),
         ),
-        Mutant(
+        mutant(
             f"{who}_speaks_tls_1_2_only",
             role,
+            BadTls(_speaks_tls_1_2_only),
             caught_by=(f"{who}_prefers_tls_1_3",),
-            tls=BadTls(_speaks_tls_1_2_only),
         ),
     )
 

@@ -13,8 +13,9 @@ from sttp.errors import ProtocolError
 from sttp.measurement import Columns
 from sttp.wire.tssc import TsscDecoder, TsscEncoder, write_tssc_payload
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_before, edited, replaced
-from sttp_conformance.ways import Direction
+from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, edited, replaced
 
 _DATA = Response.DATA_PACKET
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
@@ -271,133 +272,134 @@ def _out_of_step(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_wraps_the_sequence_to_0",
         PUBLISHER,
+        Says(_wraps_to_0),
         caught_by=("tssc_sequence_skips_0_when_it_wraps",),
-        says=_wraps_to_0,
     ),
-    Mutant(
+    mutant(
         "subscriber_expects_0_behind_65535",
         SUBSCRIBER,
+        Hears(_expects_0),
         caught_by=("follows_the_sequence_over_its_wrap",),
-        hears=_expects_0,
     ),
-    Mutant(
+    mutant(
         "subscriber_drops_packets_behind_a_gap_for_ever",
         SUBSCRIBER,
+        Hears(_out_of_step),
         caught_by=("connects_anew_when_no_reset_comes",),
-        hears=_out_of_step,
     ),
-    Mutant(
+    mutant(
         "publisher_writes_tssc_version_84",
         PUBLISHER,
+        Says(_headed(lambda version, sequence: (84, sequence))),
         caught_by=("tssc_packets_are_numbered_from_0",),
-        says=_headed(lambda version, sequence: (84, sequence)),
     ),
-    Mutant(
+    mutant(
         "publisher_begins_tssc_with_sequence_1",
         PUBLISHER,
+        Says(_headed(lambda version, sequence: (version, sequence + 1))),
         caught_by=("tssc_packets_are_numbered_from_0",),
-        says=_headed(lambda version, sequence: (version, sequence + 1)),
     ),
-    Mutant(
+    mutant(
         "publisher_counts_measurements_instead_of_packets",
         PUBLISHER,
+        Says(_headed(lambda version, sequence: (version, sequence * 8))),
         caught_by=("tssc_packets_are_numbered_from_0",),
-        says=_headed(lambda version, sequence: (version, sequence * 8)),
     ),
-    Mutant(
+    mutant(
         "publisher_goes_on_counting_into_a_new_cache",
         PUBLISHER,
+        Says(_recoded(_same, honest=False, size="connection")),
         caught_by=("tssc_restarts_at_a_handover", "version_1_tssc_restarts_with_each_cache"),
-        says=_recoded(_same, honest=False, size="connection"),
     ),
-    Mutant(
+    mutant(
         "publisher_resets_tssc_without_sequence_0",
         PUBLISHER,
+        Says(_resets_in_silence),
         caught_by=(
             "tssc_restarts_at_a_handover",
             "version_1_tssc_restarts_with_each_cache",
             "tssc_stays_readable_over_a_repeated_subscribe",
         ),
-        says=_resets_in_silence,
     ),
-    Mutant(
+    mutant(
         "publisher_leaves_a_gap_after_a_repeated_subscribe",
         PUBLISHER,
+        Says(_shortened),
         caught_by=("tssc_stays_readable_over_a_repeated_subscribe",),
-        says=_shortened,
     ),
-    Mutant(
+    mutant(
         "publisher_shares_one_encoder_among_all_subscribers",
         PUBLISHER,
+        Says(_late_joiner),
         caught_by=("each_subscriber_has_a_tssc_stream_of_its_own",),
-        says=_late_joiner,
     ),
-    Mutant(
+    mutant(
         "publisher_calculates_tssc_times_with_doubles",
         PUBLISHER,
+        Says(_recoded(_ticks(_as_double))),
         caught_by=("tssc_measurements_are_exact",),
-        says=_recoded(_ticks(_as_double)),
     ),
-    Mutant(
+    mutant(
         "publisher_keeps_eight_bits_of_the_state",
         PUBLISHER,
+        Says(_recoded(_flags(0xFF))),
         caught_by=("tssc_measurements_are_exact",),
-        says=_recoded(_flags(0xFF)),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_negative_zero_as_zero",
         PUBLISHER,
+        Says(_recoded(_values(lambda value: value + np.float32(0)))),
         caught_by=("tssc_measurements_are_exact",),
-        says=_recoded(_values(lambda value: value + np.float32(0))),
     ),
-    Mutant(
+    mutant(
         "publisher_counts_the_record_that_did_not_fit",
         PUBLISHER,
+        Says(edited(_DATA, lambda payload: payload[:1] + (payload[4] + 1).to_bytes(4, "big") + payload[5:])),
         caught_by=("tssc_blocks_end_where_their_bits_end",),
-        says=edited(_DATA, lambda payload: payload[:1] + (payload[4] + 1).to_bytes(4, "big") + payload[5:]),
     ),
-    Mutant(
+    mutant(
         "publisher_always_writes_the_end_code",
         PUBLISHER,
+        Says(_with_end_code),
         caught_by=("tssc_blocks_end_where_their_bits_end",),
-        says=_with_end_code,
     ),
-    Mutant(
+    mutant(
         "publisher_puts_a_batch_into_one_block",
         PUBLISHER,
+        Says(_recoded(lambda columns: Columns.concatenate([columns, columns]), block_size=2**20)),
         caught_by=("tssc_blocks_stay_within_32768_bytes",),
-        says=_recoded(lambda columns: Columns.concatenate([columns, columns]), block_size=2**20),
     ),
-    Mutant(
+    mutant(
         "publisher_sends_empty_blocks",
         PUBLISHER,
+        Says(_empty_first),
         caught_by=("sends_no_empty_tssc_block",),
-        says=_empty_first,
     ),
-    Mutant(
+    mutant(
         "publisher_begins_tssc_anew_with_each_packet",
         PUBLISHER,
+        Says(_headed(lambda version, sequence: (version, 0))),
         caught_by=("tssc_packets_are_numbered_from_0",),
-        says=_headed(lambda version, sequence: (version, 0)),
     ),
-    Mutant(
+    mutant(
         "publisher_writes_tssc_otherwise_than_the_reference",
         PUBLISHER,
+        Says(_with_end_code),
         caught_by=("tssc_blocks_are_those_of_the_reference",),
-        says=_with_end_code,
     ),
-    Mutant(
+    mutant(
         "publisher_encodes_time_0_where_none_was_asked_for",
         PUBLISHER,
+        Says(_recoded(_ticks(np.zeros_like))),
         caught_by=("tssc_carries_times_always",),
-        says=_recoded(_ticks(np.zeros_like)),
     ),
-    Mutant(
+    mutant(
         "subscriber_rounds_tssc_values",
         SUBSCRIBER,
+        Answers(_rows(lambda rows: [[*r[:2], r[2] if isinstance(r[2], str) else round(r[2], 1), r[3]] for r in rows])),
         caught_by=(
             "decodes_constant_values",
             "decodes_slow_signals",
@@ -405,96 +407,98 @@ MUTANTS = (
             "decodes_tiny_blocks",
             "decodes_full_buffers",
         ),
-        answers=_rows(lambda rows: [[*r[:2], r[2] if isinstance(r[2], str) else round(r[2], 1), r[3]] for r in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_drops_values_that_are_no_numbers",
         SUBSCRIBER,
+        Answers(_rows(lambda rows: [row for row in rows if not isinstance(row[2], str)])),
         caught_by=("decodes_random_bits", "decodes_special_values"),
-        answers=_rows(lambda rows: [row for row in rows if not isinstance(row[2], str)]),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_tssc_times_through_a_double",
         SUBSCRIBER,
+        Answers(_rows(lambda rows: [[row[0], int(float(row[1])), *row[2:]] for row in rows])),
         caught_by=("decodes_jitter", "decodes_times_that_go_back"),
-        answers=_rows(lambda rows: [[row[0], int(float(row[1])), *row[2:]] for row in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_sorts_measurements_by_time",
         SUBSCRIBER,
+        Answers(_rows(lambda rows: sorted(rows, key=lambda row: row[1]))),
         caught_by=("decodes_times_that_go_back",),
-        answers=_rows(lambda rows: sorted(rows, key=lambda row: row[1])),
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_eight_bits_of_the_state",
         SUBSCRIBER,
+        Answers(_rows(lambda rows: [[*row[:3], row[3] & 0xFF] for row in rows])),
         caught_by=("decodes_changing_flags",),
-        answers=_rows(lambda rows: [[*row[:3], row[3] & 0xFF] for row in rows]),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_a_repeated_state_for_none",
         SUBSCRIBER,
+        Hears(_recoded(_first_state)),
         caught_by=("decodes_changing_flags",),
-        hears=_recoded(_first_state),
     ),
-    Mutant(
+    mutant(
         "subscriber_keeps_its_state_at_sequence_0",
         SUBSCRIBER,
-        caught_by=("decodes_streams_with_resets",),
-        hears=lambda frame, conversation: (
-            ()
-            if _is_tssc(frame)
-            and frame[12:14] == b"\0\0"
-            and conversation.memory.setdefault("first", frame) is not frame
-            else (frame,)
+        Hears(
+            lambda frame, conversation: (
+                ()
+                if _is_tssc(frame)
+                and frame[12:14] == b"\0\0"
+                and conversation.memory.setdefault("first", frame) is not frame
+                else (frame,)
+            )
         ),
+        caught_by=("decodes_streams_with_resets",),
     ),
-    Mutant(
+    mutant(
         "subscriber_loses_blocks_without_an_end_code",
         SUBSCRIBER,
+        Hears(lambda frame, conversation: () if _is_tssc(frame) and frame[12:14] == b"\0\x01" else (frame,)),
         caught_by=("decodes_tiny_blocks", "decodes_full_buffers", "decodes_constant_values", "decodes_slow_signals"),
-        hears=lambda frame, conversation: () if _is_tssc(frame) and frame[12:14] == b"\0\x01" else (frame,),
     ),
-    Mutant(
+    mutant(
         "subscriber_has_room_for_few_points",
         SUBSCRIBER,
+        Hears(_recoded(lambda columns: columns.select(columns.signal_index < 4096))),
         caught_by=("decodes_sparse_indexes", "decodes_full_buffers"),
-        hears=_recoded(lambda columns: columns.select(columns.signal_index < 4096)),
     ),
-    Mutant(
+    mutant(
         "subscriber_decodes_behind_a_gap",
         SUBSCRIBER,
+        Hears(_decodes_behind_a_gap),
         caught_by=("decodes_nothing_behind_a_gap",),
-        hears=_decodes_behind_a_gap,
     ),
-    Mutant(
+    mutant(
         "subscriber_stays_deaf_after_a_gap",
         SUBSCRIBER,
+        Hears(_deaf),
         caught_by=("decodes_nothing_behind_a_gap",),
-        hears=_deaf,
     ),
-    Mutant(
+    mutant(
         "subscriber_has_one_decoder",
         SUBSCRIBER,
+        Hears(_one_decoder),
         caught_by=("each_cache_has_a_decoder_of_its_own",),
-        hears=_one_decoder,
     ),
-    Mutant(
+    mutant(
         "subscriber_resets_its_decoder_when_it_subscribes",
         SUBSCRIBER,
+        Says(_SUBSCRIBES),
+        Hears(_FORGETS),
         caught_by=("keeps_its_decoder_when_no_new_cache_comes",),
-        says=_SUBSCRIBES,
-        hears=_FORGETS,
     ),
-    Mutant(
+    mutant(
         "subscriber_does_not_look_at_the_tssc_version",
         SUBSCRIBER,
+        Hears(_any_version),
         caught_by=("decodes_no_other_tssc_version",),
-        hears=_any_version,
     ),
-    Mutant(
+    mutant(
         "subscriber_invents_what_it_cannot_decode",
         SUBSCRIBER,
+        Hears(_invents),
         caught_by=(
             "takes_a_wrong_tssc_count_for_corruption",
             "survives_a_truncated_tssc_block",
@@ -502,58 +506,41 @@ MUTANTS = (
             "survives_tssc_indexes_outside_of_the_cache",
             "survives_an_impossible_tssc_count",
         ),
-        hears=_invents,
     ),
-    Mutant(
+    mutant(
         "subscriber_goes_on_after_a_broken_block",
         SUBSCRIBER,
+        Hears(_goes_on),
         caught_by=("recovers_after_a_broken_tssc_block",),
-        hears=_goes_on,
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_short_numbers",
         SUBSCRIBER,
+        Hears(_insists(lambda frame: b"\x80\x80\x80\0" in frame)),
         caught_by=("accepts_tssc_choices_of_other_encoders",),
-        hears=_insists(lambda frame: b"\x80\x80\x80\0" in frame),
     ),
-    Mutant(
+    mutant(
         "subscriber_insists_on_measurements_in_a_block",
         SUBSCRIBER,
+        Hears(_insists(lambda frame: len(frame) == 14)),
         caught_by=("accepts_an_empty_tssc_block",),
-        hears=_insists(lambda frame: len(frame) == 14),
     ),
-    Mutant(
+    mutant(
         "subscriber_saturates_times",
         SUBSCRIBER,
+        Hears(_recoded(_ticks(lambda ticks: np.clip(ticks, 0, 2**62)))),
         caught_by=("wraps_tssc_times",),
-        hears=_recoded(_ticks(lambda ticks: np.clip(ticks, 0, 2**62))),
     ),
-    Mutant(
-        "publisher_that_dials_streams_tssc_with_another_text",
+    *in_each_direction(
+        "publisher_that_{dials}_streams_tssc_with_another_text",
         PUBLISHER,
+        Says(edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE)),
         caught_by=("publisher_streams_tssc_alike_in_both_directions[tssc_packets_are_numbered_from_0]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
-        only=Direction.REVERSE,
     ),
-    Mutant(
-        "publisher_that_is_dialed_streams_tssc_with_another_text",
-        PUBLISHER,
-        caught_by=("publisher_streams_tssc_alike_in_both_directions[tssc_packets_are_numbered_from_0]",),
-        says=edited(Response.SUCCEEDED, lambda text: b"ok", answering=Command.SUBSCRIBE),
-        only=Direction.FORWARD,
-    ),
-    Mutant(
-        "subscriber_that_listens_says_more_about_tssc",
+    *in_each_direction(
+        "subscriber_that_{dials}_says_more_about_tssc",
         SUBSCRIBER,
+        Says(added_before(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, b"\x05\xff\xff\xff\xff")),
         caught_by=("subscriber_reads_tssc_alike_in_both_directions[decodes_constant_values]",),
-        says=added_before(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, b"\x05\xff\xff\xff\xff"),
-        only=Direction.REVERSE,
-    ),
-    Mutant(
-        "subscriber_that_dials_says_more_about_tssc",
-        SUBSCRIBER,
-        caught_by=("subscriber_reads_tssc_alike_in_both_directions[decodes_constant_values]",),
-        says=added_before(Command.CONFIRM_UPDATE_SIGNAL_INDEX_CACHE, b"\x05\xff\xff\xff\xff"),
-        only=Direction.FORWARD,
     ),
 )

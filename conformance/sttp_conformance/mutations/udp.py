@@ -6,7 +6,9 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import Conversation, Item, Mutant, dropped
+from sttp_conformance.faults import Answers, Datagrams, Hears, Says
+from sttp_conformance.mutants import Mutant, mutant
+from sttp_conformance.rewrites import Conversation, Item, dropped
 from sttp_conformance.ways import Direction
 
 _COMPACT_AND_TSSC = 0x02 | 0x08
@@ -51,7 +53,7 @@ def _fills_gaps(request: str, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sends(name: str, check: str, datagrams: Any) -> Mutant:
-    return Mutant(f"publisher_{name}", PUBLISHER, caught_by=(check,), datagrams=datagrams)
+    return mutant(f"publisher_{name}", PUBLISHER, Datagrams(datagrams), caught_by=(check,))
 
 
 MUTANTS = (
@@ -67,13 +69,15 @@ MUTANTS = (
     ),
     _sends("sends_noop_by_datagram", "only_data_goes_over_udp", lambda datagram: (datagram, b"\xff\2\0\0\0\0")),
     _sends("sends_each_datagram_twice", "only_data_goes_over_udp", lambda datagram: (datagram, datagram)),
-    Mutant(
+    mutant(
         "publisher_sends_data_over_udp_and_tcp",
         PUBLISHER,
-        caught_by=("only_data_goes_over_udp",),
-        says=lambda frame, conversation: (
-            (frame, b"\x82\2\0\0\0\5\2\0\0\0\0") if frame[0] == Response.DATA_START_TIME else (frame,)
+        Says(
+            lambda frame, conversation: (
+                (frame, b"\x82\2\0\0\0\5\2\0\0\0\0") if frame[0] == Response.DATA_START_TIME else (frame,)
+            )
         ),
+        caught_by=("only_data_goes_over_udp",),
     ),
     _sends(
         "sends_tssc_by_datagram",
@@ -81,47 +85,47 @@ MUTANTS = (
         lambda datagram: (datagram[:6] + bytes((datagram[6] ^ _COMPACT_AND_TSSC,)) + datagram[7:],),
     ),
     _sends("sends_large_datagrams", "datagrams_are_small", lambda datagram: (datagram + bytes(1400),)),
-    Mutant(
+    mutant(
         "publisher_that_dials_does_not_use_udp",
         PUBLISHER,
+        Hears(_without_data_channel),
         caught_by=("udp_works_in_reverse",),
-        hears=_without_data_channel,
         only=Direction.REVERSE,
     ),
-    Mutant(
+    mutant(
         "publisher_does_not_use_udp",
         PUBLISHER,
+        Hears(_without_data_channel),
         caught_by=("datagrams_are_responses_without_a_length",),
-        hears=_without_data_channel,
     ),
-    Mutant(
+    mutant(
         "publisher_stays_with_udp",
         PUBLISHER,
+        Hears(_stays_with_udp),
         caught_by=("returns_from_udp_to_tcp",),
-        hears=_stays_with_udp,
     ),
-    Mutant(
+    mutant(
         "subscriber_makes_up_what_was_lost_over_udp",
         SUBSCRIBER,
+        Answers(_fills_gaps),
         caught_by=("tolerates_lost_and_repeated_datagrams",),
-        answers=_fills_gaps,
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_no_datagram",
         SUBSCRIBER,
+        Datagrams(lambda datagram: ()),
         caught_by=("tolerates_lost_and_repeated_datagrams", "reads_several_responses_in_a_datagram"),
-        datagrams=lambda datagram: (),
     ),
-    Mutant(
+    mutant(
         "subscriber_reads_the_first_response_of_a_datagram",
         SUBSCRIBER,
+        Datagrams(_first_response),
         caught_by=("reads_several_responses_in_a_datagram",),
-        datagrams=_first_response,
     ),
-    Mutant(
+    mutant(
         "subscriber_over_udp_reads_no_data_on_tcp",
         SUBSCRIBER,
+        Hears(dropped(Response.DATA_PACKET)),
         caught_by=("reads_data_on_tcp_though_udp_was_asked",),
-        hears=dropped(Response.DATA_PACKET),
     ),
 )

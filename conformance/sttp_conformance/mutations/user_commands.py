@@ -6,8 +6,9 @@ from typing import Any
 
 from sttp.codes import Command
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.mutants import CLOSE, Conversation, Item, Mutant, Rewrite, added_before
-from sttp_conformance.ways import Direction
+from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before
 
 _COMMANDS = range(Command.USER_COMMAND_00, Command.USER_COMMAND_15 + 1)
 _RESPONSES = range(0xE0, 0xF0)
@@ -58,105 +59,95 @@ def _answers_otherwise(frame: bytes, conversation: Conversation) -> tuple[Item, 
 
 
 MUTANTS = (
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_a_user_command",
         PUBLISHER,
+        Hears(_commands(lambda frame: CLOSE if frame[0] == 0xDF else frame)),
         caught_by=("tolerates_user_commands",),
-        hears=_commands(lambda frame: CLOSE if frame[0] == 0xDF else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_ends_the_connection_at_an_empty_user_command",
         PUBLISHER,
+        Hears(_commands(lambda frame: CLOSE if len(frame) == 1 else frame)),
         caught_by=("tolerates_user_commands",),
-        hears=_commands(lambda frame: CLOSE if len(frame) == 1 else frame),
     ),
-    Mutant(
+    mutant(
         "publisher_takes_a_length_off_user_commands",
         PUBLISHER,
+        Answers(_events(_without_a_length)),
         caught_by=("hands_over_user_commands",),
-        answers=_events(_without_a_length),
     ),
-    Mutant(
+    mutant(
         "publisher_counts_user_commands_from_1",
         PUBLISHER,
+        Answers(_events(lambda event: {**event, "number": event["number"] + 1})),
         caught_by=("hands_over_user_commands",),
-        answers=_events(lambda event: {**event, "number": event["number"] + 1}),
     ),
-    Mutant(
+    mutant(
         "publisher_keeps_user_commands_to_itself",
         PUBLISHER,
+        Hears(_commands(lambda frame: b"\xd9")),
         caught_by=("hands_over_user_commands",),
-        hears=_commands(lambda frame: b"\xd9"),
     ),
-    Mutant(
+    mutant(
         "publisher_answers_user_commands_in_the_name_of_subscribe",
         PUBLISHER,
+        Says(_responses(lambda frame: frame[:1] + b"\2" + frame[2:])),
         caught_by=("user_responses_name_their_command",),
-        says=_responses(lambda frame: frame[:1] + b"\2" + frame[2:]),
     ),
-    Mutant(
+    mutant(
         "publisher_gives_user_responses_the_number_of_the_command",
         PUBLISHER,
+        Says(_responses(lambda frame: bytes((frame[1] + 0x10,)) + frame[1:])),
         caught_by=("user_responses_name_their_command",),
-        says=_responses(lambda frame: bytes((frame[1] + 0x10,)) + frame[1:]),
     ),
-    Mutant(
+    mutant(
         "publisher_puts_a_length_into_user_responses",
         PUBLISHER,
+        Says(_responses(lambda frame: _with_payload(frame, frame[2:6] + frame[6:]))),
         caught_by=("user_responses_name_their_command",),
-        says=_responses(lambda frame: _with_payload(frame, frame[2:6] + frame[6:])),
     ),
-    Mutant(
+    mutant(
         "subscriber_does_not_know_user_responses",
         SUBSCRIBER,
+        Hears(_responses(lambda frame: b"\xff\2\0\0\0\0")),
         caught_by=("hands_over_user_responses",),
-        hears=_responses(lambda frame: b"\xff\2\0\0\0\0"),
     ),
-    Mutant(
+    mutant(
         "subscriber_takes_a_length_off_user_responses",
         SUBSCRIBER,
+        Answers(_events(_without_a_length)),
         caught_by=("hands_over_user_responses",),
-        answers=_events(_without_a_length),
     ),
-    Mutant(
+    mutant(
         "subscriber_puts_a_length_into_user_commands",
         SUBSCRIBER,
+        Says(_commands(lambda frame: frame[:1] + (len(frame) - 1).to_bytes(4, "big") + frame[1:])),
         caught_by=("sends_user_commands_bare",),
-        says=_commands(lambda frame: frame[:1] + (len(frame) - 1).to_bytes(4, "big") + frame[1:]),
     ),
-    Mutant(
+    mutant(
         "subscriber_sends_user_commands_without_their_bytes",
         SUBSCRIBER,
+        Says(_commands(lambda frame: frame[:1])),
         caught_by=("sends_user_commands_bare",),
-        says=_commands(lambda frame: frame[:1]),
     ),
-    Mutant(
+    mutant(
         "subscriber_waits_for_a_user_response",
         SUBSCRIBER,
+        Hears(_holds_up),
+        Says(_waits),
         caught_by=("goes_on_without_a_user_response",),
-        hears=_holds_up,
-        says=_waits,
     ),
-    *(
-        Mutant(
-            f"publisher_that_{who}_tells_of_a_change_before_user_responses",
-            PUBLISHER,
-            caught_by=(
-                "publisher_exchanges_user_commands_alike_in_both_directions[user_responses_name_their_command]",
-            ),
-            says=_answers_otherwise,
-            only=direction,
-        )
-        for who, direction in (("dials", Direction.REVERSE), ("is_dialed", Direction.FORWARD))
+    *in_each_direction(
+        "publisher_that_{dials}_tells_of_a_change_before_user_responses",
+        PUBLISHER,
+        Says(_answers_otherwise),
+        caught_by=("publisher_exchanges_user_commands_alike_in_both_directions[user_responses_name_their_command]",),
     ),
-    *(
-        Mutant(
-            f"subscriber_that_{who}_confirms_its_cache_before_user_commands",
-            SUBSCRIBER,
-            caught_by=("subscriber_takes_other_messages_alike_in_both_directions[goes_on_without_a_user_response]",),
-            says=added_before(Command.USER_COMMAND_00 + 3, b"\x0a"),
-            only=direction,
-        )
-        for who, direction in (("listens", Direction.REVERSE), ("dials", Direction.FORWARD))
+    *in_each_direction(
+        "subscriber_that_{dials}_confirms_its_cache_before_user_commands",
+        SUBSCRIBER,
+        Says(added_before(Command.USER_COMMAND_00 + 3, b"\x0a")),
+        caught_by=("subscriber_takes_other_messages_alike_in_both_directions[goes_on_without_a_user_response]",),
     ),
 )
