@@ -11,19 +11,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from sttp.codes import Role
 from sttp_conformance.adapter import Adapter
 from sttp_conformance.cases import role_invariance
 from sttp_conformance.checks import Check, load_checks
-from sttp_conformance.expectations import Expectation
+from sttp_conformance.due import Why, check_and_subject, decided
 from sttp_conformance.grace import Grace
 from sttp_conformance.lane import Lane
 from sttp_conformance.mutants import Mutant, Where, together
 from sttp_conformance.proofs import Judged, Proof
 from sttp_conformance.runner import Made, make_all, prepared
-from sttp_conformance.selection import Selection, why_not
 from sttp_conformance.verdicts import Verdict
-from sttp_conformance.ways import Direction, Way
 
 __all__ = ["LANES", "groups", "prove"]
 
@@ -38,8 +35,6 @@ _PATIENCE: Final = Grace(reply=10.0, quiet=0.3)
 
 _TOGETHER: Final = 7
 """Harmless mutants that are judged as one."""
-
-_Due = list[tuple[Check, Way]]
 
 
 async def prove(
@@ -82,7 +77,7 @@ async def prove(
                 for each in group:
                     found[each.name] = judged.of(each, [other.name for other in group if other is not each])
                     if doubted and len(group) > 1:
-                        alone = await _Judging(adapter, each, checks, slow=slow, only=doubted).judged(lane, run)
+                        alone = await _Judging(adapter, each, checks, slow=slow, doubted=doubted).judged(lane, run)
                         found[each.name] = found[each.name].with_others(alone)
                     told(found[each.name])
 
@@ -114,17 +109,15 @@ class _Judging:
         checks: Mapping[str, Check],
         *,
         slow: bool,
-        only: Collection[str] | None = None,
+        doubted: Collection[str] | None = None,
     ) -> None:
         self._adapter = adapter
         self._mutant = mutant
         self._checks = checks
-        self._slow = slow
-        self._reasons: dict[str, str] = {}  # why checks are not made, by name
-        self._compared: set[str] = set()
-        names = self._all_of_its_role() if mutant.is_harmless else mutant.caught_by
-        self._only = only
-        self._names = [name for name in names if slow or not self._is_slow(name)]
+        self._decisions = [*decided(mutant, adapter, checks, slow=slow, doubted=doubted)]
+        due = {(each.check.name, each.way): (each.check, each.way) for each in self._decisions if each.why.is_made}
+        self._due = list(due.values())
+        self._reasons = {each.check.name: each.reason for each in self._decisions if each.why.is_of_the_implementation}
 
     async def judged(self, lane: Lane, run: Path) -> Judged:
         """Meet the checks; those that do not make of it what they must meet it again, on processes of their own.
@@ -132,18 +125,17 @@ class _Judging:
         The processes of a lane may have suffered from the mutants before.
         """
         began = time.monotonic()
-        due = self._due()
-        if not self._names:
-            return Judged(self._mutant, (), unjudged="only slow checks can catch it (--slow)")
-        if not due and self._reasons:
+        if all(each.why is Why.IS_SLOW for each in self._decisions):
+            return Judged(self._mutant, (), unjudged=Why.IS_SLOW.value)
+        if not self._due and self._reasons:
             return self._unjudged()
         await lane.become(self._mutant, _PATIENCE if self._mutant.is_harmless else _GRACE)
-        made = await make_all(due, [lane], lambda check, way, outcome: None)
+        made = await make_all(self._due, [lane], lambda check, way, outcome: None)
         proofs = self._proofs(made)
         if wrong := {proof.subject for proof in proofs if not proof.holds}:
             async with Lane(self._adapter, _PATIENCE, run, proving=True) as fresh:
                 await fresh.become(self._mutant, _PATIENCE)
-                again = [(check, way) for check, way in due if check.name in wrong]
+                again = [(check, way) for check, way in self._due if check.name in wrong]
                 made |= await make_all(again, [fresh], lambda check, way, outcome: None)
             proofs = self._proofs(made)
         if not proofs and self._reasons:
@@ -153,73 +145,22 @@ class _Judging:
     def _unjudged(self) -> Judged:
         return Judged(self._mutant, (), unjudged="; ".join(dict.fromkeys(self._reasons.values())))
 
-    def _all_of_its_role(self) -> list[str]:
-        return [check.name for check in self._checks.values() if check.role is self._mutant.role and not check.compares]
-
-    def _is_slow(self, name: str) -> bool:
-        check, subject = _split(name)
-        return self._checks[subject or check].slow
-
-    def _due(self) -> _Due:
-        plain = Selection(transports=(next(iter(self._adapter.transports)),), slow=self._slow)
-        secure = Selection(transports=_secure(self._adapter)[:1] or plain.transports, slow=self._slow)
-        every = Selection(transports=tuple(self._adapter.transports), slow=self._slow)
-        topics: set[str] = set()
-        due: dict[tuple[str, Way], tuple[Check, Way]] = {}
-        for number, name in enumerate(self._names):
-            check, subject = _split(name)
-            made = self._checks[subject or check]
-            if made.compares:
-                continue
-            selection = secure if made.secure else plain
-            if subject and self._checks[check].compares == "transport":
-                selection = every
-            ways = [way for way in selection.ways(self._adapter) if way.direction in made.directions]
-            if self._mutant.is_harmless:
-                if made.topic and (self._slow or made.topic not in topics):
-                    topics.add(made.topic)
-                    self._compared.add(made.name)
-                elif not self._slow and self._mutant.where.only is not None:
-                    continue  # it is there to be compared
-                elif not self._slow and len(ways) > 1:
-                    ways = ways[number % 2 :: 2]
-            elif not subject:
-                ways = [way for way in ways if self._mutant.where.holds(way)]
-            for way in ways:
-                if self._only is not None and made.name not in self._only:
-                    continue
-                _, reason = why_not(made, way, self._adapter, selection)
-                if not reason and (entry := self._fails_anyway(made, way)):
-                    reason = f"it fails without the mutant, too: {entry}"
-                if reason:
-                    self._reasons[made.name] = reason
-                else:
-                    due[made.name, way] = (made, way)
-        return list(due.values())
-
-    def _fails_anyway(self, check: Check, way: Way) -> Expectation | None:
-        """The entry that says that a check may fail, from which it would follow nothing that it does."""
-        role, direction, transport = check.role.value, way.direction.value, way.transport
-        known = self._adapter.expectations.known
-        return next((each for each in known if each.fits(check.name, "", role, direction, transport)), None)
-
     def _proofs(self, made: Made) -> list[Proof]:
-        if not self._mutant.is_harmless:
-            return [proof for name in self._names for proof in self._of(name, made)]
-        return [
-            *(proof for name in self._names for proof in self._of(name, made)),
-            *(
-                proof
-                for comparison in self._checks.values()
-                if comparison.compares == "direction"
-                for name in self._compared
-                if role_invariance.is_compared(self._checks[name], comparison)
-                for proof in self._of(f"{comparison.name}[{name}]", made)
-            ),
-        ]
+        names = dict.fromkeys(each.name for each in self._decisions if each.why is not Why.IS_SLOW)
+        return [proof for name in (*names, *self._comparisons()) for proof in self._of(name, made)]
+
+    def _comparisons(self) -> Iterator[str]:
+        """Of a harmless mutant, the comparisons of both directions that must let it pass; a wrong one names them."""
+        if self._mutant.is_harmless:
+            compared = {each.check.name: each.check for each in self._decisions if each.why is Why.IS_COMPARED}
+            for comparison in self._checks.values():
+                if comparison.compares == "direction":
+                    for name, check in compared.items():
+                        if role_invariance.is_compared(check, comparison):
+                            yield f"{comparison.name}[{name}]"
 
     def _of(self, name: str, made: Made) -> Iterable[Proof]:
-        mutant, (check, subject) = self._mutant, _split(name)
+        mutant, (check, subject) = self._mutant, check_and_subject(name)
         ways = [way for made_name, way in made if made_name == (subject or check)]
         if subject:
             for first, second in role_invariance.pairs(self._checks[check], ways):
@@ -245,13 +186,3 @@ class _Judging:
         if not ways and not mutant.is_harmless and check not in self._reasons:
             message = "the check is made in no way in which the mutant is wrong"
             yield Proof(mutant.name, name, "", False, message, True)
-
-
-def _split(name: str) -> tuple[str, str]:
-    """A check and its subject: `comparison[check]`."""
-    check, _, subject = name.partition("[")
-    return check, subject.removesuffix("]")
-
-
-def _secure(adapter: Adapter) -> tuple[str, ...]:
-    return tuple(each for each in adapter.transports if Way(Direction.FORWARD, each).is_secure)
