@@ -1,8 +1,7 @@
 """Filter expressions with known results (`vectors/README.md`), put so that a publisher can be asked over the network.
 
-The vectors are about a data set whose table ActiveMeasurements stands there as it is. A publisher makes that table of
-its metadata, so `METADATA` has the standard tables from which the same rows follow. What does not follow, such as an
-alternate tag, is not asked; nor are types of values, which cannot be seen.
+They are about the table ActiveMeasurements, which a publisher makes of its metadata (`filter_metadata.py`). What does
+not follow from that, such as an alternate tag, is not asked; nor are types of values, which cannot be seen.
 
 A vector that is a value is asked as a condition: `SignalType = 'FREQ' AND (1 + 2 * 3) = 9` selects three signals, for
 whoever computes as expected, and whoever finds everything or nothing is noticed too.
@@ -18,11 +17,10 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
-from xml.etree import ElementTree
 
-from sttp_conformance.dataset import document
+from sttp_conformance.filter_metadata import RENAMED, SIGNAL_IDS
 
-__all__ = ["AGREED", "DIVERGENT", "METADATA", "PORTABLE", "ROWS", "SIGNAL_IDS", "TYPED", "Question", "of_measurements"]
+__all__ = ["AGREED", "DIVERGENT", "PORTABLE", "TYPED", "Question", "of_measurements"]
 
 _FREQUENCIES: Final = ("SignalType = 'FREQ'", (0, 7, 12))
 """A condition, and the rows for which it is true, to which conditions without any column are added."""
@@ -63,95 +61,6 @@ def _read(name: str) -> list[dict[str, Any]]:
         "vectors"
     ]
     return found
-
-
-# --- the metadata
-
-
-def _sample(table: str) -> list[dict[str, str]]:
-    """The rows of a table of the data set; what is null is not there."""
-    root = ElementTree.fromstring((files("sttp_conformance") / "vectors" / "filter-metadata.xml").read_bytes())
-    return [{cell.tag: cell.text or "" for cell in row} for row in root.findall(table)]
-
-
-_SAMPLE: Final = _sample("ActiveMeasurements")
-
-SIGNAL_IDS: Final = tuple(UUID(row["SignalID"]) for row in _SAMPLE)
-"""The signals by the number of their row."""
-
-_RENAMED: Final = {"SignalType": "SignalAcronym", "Device": "DeviceAcronym"}
-_KEPT: Final = ("ID", "SignalID", "PointTag", "SignalReference", "Description", "UpdatedOn")
-
-
-def _measurements() -> list[dict[str, object]]:
-    indexes = {"10": 1, "11": 2, "12": 1}
-    rows = []
-    for sample in _SAMPLE:
-        row: dict[str, object] = {name: sample[name] for name in _KEPT if name in sample}
-        row |= {new: sample[old] for old, new in _RENAMED.items() if old in sample}
-        if "PhasorID" in sample:
-            row["PhasorSourceIndex"] = indexes[sample["PhasorID"]]
-        rows.append({**row, "Internal": str(sample["Internal"] == "1").lower(), "Enabled": "true"})
-    return rows
-
-
-ROWS: Final[Sequence[Mapping[str, object]]] = _measurements()
-"""The rows of MeasurementDetail."""
-
-_FIRST: Final = {"Acronym": "AAA", "Name": "counts as 0", "UniqueID": UUID(int=1, version=4), "FramesPerSecond": 30}
-
-
-def _devices() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [dict(_FIRST)]  # devices are numbered from 0, those of the data set from 1
-    rows += [dict(row) for row in _sample("DeviceDetail")]
-    common = {"ProtocolName": "IEEE C37.118-2005", "IsConcentrator": "false", "Enabled": "true"}
-    return [{**common, **row} for row in rows]
-
-
-def _phasors() -> list[dict[str, object]]:
-    return [
-        {
-            "ID": number,
-            "DeviceAcronym": device,
-            "Label": f"phasor {number}",
-            "Type": kind,
-            "Phase": phase,
-            "SourceIndex": index,
-        }
-        for number, device, kind, phase, index in (
-            (10, "SHELBY", "V", "+", 1),
-            (11, "SHELBY", "I", "A", 2),
-            (12, "Cordova", "V", "A", 1),
-        )
-    ]
-
-
-def _with_types(metadata: bytes) -> bytes:
-    """Metadata with the table TypeTest of the data set, which has a column of every type."""
-    sample = (files("sttp_conformance") / "vectors" / "filter-metadata.xml").read_text("utf-8")
-    (schema,) = re.findall(
-        r'<xs:element name="TypeTest">.*?</xs:sequence></xs:complexType></xs:element>', sample, re.DOTALL
-    )
-    rows = "".join(re.findall(r"<TypeTest>.*?</TypeTest>\s*", sample, re.DOTALL))
-    return (
-        metadata.decode()
-        .replace("</xs:choice>", f"{schema}</xs:choice>")
-        .replace("</DataSet>", f"{rows}</DataSet>")
-        .encode()
-    )
-
-
-METADATA: Final = _with_types(
-    document(
-        {
-            "DeviceDetail": _devices(),
-            "MeasurementDetail": ROWS,
-            "PhasorDetail": _phasors(),
-            "SchemaVersion": [{"VersionNumber": 14}],
-        }
-    )
-)
-"""Metadata from which the table of the vectors follows."""
 
 
 # --- what can be asked
@@ -281,7 +190,7 @@ def of_measurements(questions: Iterable[Question]) -> list[Question]:
             and not _ONLY_ACTIVE.search(each.expression)
         ):
             text = each.expression.replace("ActiveMeasurements", "MeasurementDetail")
-            text = re.sub(r"\b(SignalType|Device)\b", lambda name: _RENAMED[name[0]], text)
+            text = re.sub(r"\b(SignalType|Device)\b", lambda name: RENAMED[name[0]], text)
             found.append(Question(each.name, text, each.results))
     return found
 

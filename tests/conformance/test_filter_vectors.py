@@ -9,12 +9,11 @@ import pytest
 
 from sttp import Metadata
 from sttp.errors import FilterError
+from sttp_conformance.filter_metadata import METADATA, SIGNAL_IDS
 from sttp_conformance.filter_vectors import (
     AGREED,
     DIVERGENT,
-    METADATA,
     PORTABLE,
-    SIGNAL_IDS,
     TYPED,
     Question,
     of_measurements,

@@ -16,12 +16,11 @@ from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.case import Case
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
+from sttp_conformance.filter_metadata import METADATA, SIGNAL_IDS
 from sttp_conformance.filter_vectors import (
     AGREED,
     DIVERGENT,
-    METADATA,
     PORTABLE,
-    SIGNAL_IDS,
     TYPED,
     Question,
     of_measurements,
