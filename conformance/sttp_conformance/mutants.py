@@ -150,7 +150,7 @@ def load_mutants() -> Mapping[str, Mutant]:
     found: dict[str, Mutant] = {}
     modules = pkgutil.walk_packages(mutations.__path__, f"{mutations.__name__}.")
     for module in sorted((each for each in modules if not each.ispkg), key=lambda each: each.name):
-        for each in importlib.import_module(module.name).MUTANTS:
+        for each in vars(importlib.import_module(module.name)).get("MUTANTS", ()):
             if each.name in found:
                 raise ValueError(f"two mutants are called {each.name}")
             found[each.name] = each

@@ -1,28 +1,23 @@
-"""Wrong about metadata."""
+"""Publishers that are wrong about metadata."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
 
 from sttp.codes import Command, Response
-from sttp.wire.fields import deflate, inflate, is_gzip
-from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.checks import PUBLISHER
+from sttp_conformance.faults import Hears, Says
 from sttp_conformance.mutants import in_each_direction, mutant
+from sttp_conformance.mutations.metadata.documents import rewritten
 from sttp_conformance.rewrites import (
     CLOSE,
     Conversation,
-    Delay,
     Item,
     Rewrite,
     added_before,
     dropped,
     edited,
-    harmed,
     replaced,
 )
 
@@ -32,19 +27,9 @@ _CHANGED = Response.CONFIGURATION_CHANGED
 _NOTICE = bytes((Response.NOTIFY, Command.SUBSCRIBE)) + (9).to_bytes(4, "big") + b"hash" + b"other"
 
 
-def _said(change: Callable[[bytes], bytes], *, first: bool = False) -> Rewrite:
-    """A publisher gives another document, compressed as the one before."""
-
-    def changed(payload: bytes) -> bytes:
-        text = change(inflate(payload, limit=2**26, name="metadata"))
-        return deflate(text) if is_gzip(payload) else text
-
-    return edited(_SUCCEEDED, changed, answering=_REFRESH, first=first)
-
-
 def _substituted(pattern: str, by: str, *, count: int = 0) -> Rewrite:
     """A publisher gives a document in which something is something else."""
-    return _said(lambda text: re.sub(pattern.encode(), by.encode(), text, count=count, flags=re.DOTALL))
+    return rewritten(lambda text: re.sub(pattern.encode(), by.encode(), text, count=count, flags=re.DOTALL))
 
 
 def _given_once(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -93,102 +78,7 @@ def _modes(change: Callable[[int], int]) -> Rewrite:
     )
 
 
-def _heard(change: Callable[[bytes], bytes]) -> Rewrite:
-    """A subscriber finds in a document what is not there, or the other way round."""
-    return _said(change)
-
-
-def _refuses(pattern: str) -> Rewrite:
-    """A subscriber finds no rows in a document that has something in it."""
-    found = re.compile(pattern.encode(), re.DOTALL)
-    return _heard(
-        lambda text: (
-            re.sub(rb"<MeasurementDetail>.*</MeasurementDetail>", b"", text, flags=re.DOTALL)
-            if found.search(text)
-            else text
-        )
-    )
-
-
-def _loses_rows(pattern: str) -> Rewrite:
-    """A subscriber loses the rows that have something in them."""
-    found = re.compile(pattern.encode())
-    return _heard(
-        lambda text: re.sub(
-            rb"<MeasurementDetail\b[^>]*>.*?</MeasurementDetail>",
-            lambda row: b"" if found.search(row[0]) else row[0],
-            text,
-            flags=re.DOTALL,
-        )
-    )
-
-
-async def _visit(port: int) -> None:
-    with suppress(OSError):
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
-
-
-def _fetches(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """Whatever a document names elsewhere is fetched."""
-    if frame[0] == _SUCCEEDED and frame[1] == _REFRESH:
-        named = re.search(rb'SYSTEM "http://127\.0\.0\.1:(\d+)', inflate(frame[6:], limit=2**26, name="metadata"))
-        if named:
-            conversation.memory["visit"] = asyncio.ensure_future(_visit(int(named[1])))
-    return (frame, Delay(0.05))
-
-
-def _expands(text: bytes) -> bytes:
-    """A subscriber takes no notice of a DTD."""
-    return re.sub(rb"<!DOCTYPE.*?\]>", b"", text, flags=re.DOTALL).replace(b"&note;", b"").replace(b"&a7;", b"")
-
-
-def _reports_zeros(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-    if request == "refresh-metadata" and len(answer["signals"]) == 8:
-        return answer | {"signals": [*answer["signals"], "00000000-0000-0000-0000-000000000000"]}
-    return answer
-
-
-def _reports_by_row(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """The signal of a measurement is taken from the row of the metadata that has its signal index."""
-    if request == "report":
-        rows = answer["measurements"]
-        return answer | {"measurements": [[other[0], *row[1:]] for row, other in zip(rows, rows[::-1], strict=True)]}
-    return answer
-
-
-def _is_no_xml(frame: bytes, conversation: Conversation) -> bool:
-    is_metadata = frame[:2] == bytes((_SUCCEEDED, _REFRESH))
-    return is_metadata and b"no XML" in inflate(frame[6:], limit=2**26, name="metadata")
-
-
-def _counts_wrong(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    return (frame + b"\0\0\0\x09FILTER",) if frame == b"\x01" else (frame,)
-
-
-def _waits_for_metadata(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    """A Subscribe is not said before the metadata have come."""
-    if frame[0] == _REFRESH:
-        conversation.memory["asked"] = True
-    elif frame[0] == Command.SUBSCRIBE and "asked" in conversation.memory:
-        return () if "answered" not in conversation.memory else (frame,)
-    return (frame,)
-
-
-def _metadata_come(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-    if frame[1:2] == bytes((_REFRESH,)):
-        conversation.memory["answered"] = True
-    return (frame,)
-
-
 MUTANTS = (
-    mutant(
-        "subscriber_waits_for_metadata_for_ever",
-        SUBSCRIBER,
-        Says(_waits_for_metadata),
-        Hears(_metadata_come),
-        caught_by=("subscribes_though_metadata_never_comes",),
-    ),
     mutant(
         "publisher_answers_metadata_refresh_with_a_text",
         PUBLISHER,
@@ -220,7 +110,7 @@ MUTANTS = (
     mutant(
         "publisher_drops_tables_that_the_filter_does_not_name",
         PUBLISHER,
-        Says(_said(_reduced)),
+        Says(rewritten(_reduced)),
         caught_by=("metadata_filter_narrows_its_table",),
     ),
     mutant(
@@ -268,13 +158,13 @@ MUTANTS = (
     mutant(
         "publisher_declares_the_schema_in_the_default_namespace",
         PUBLISHER,
-        Says(_said(lambda text: re.sub(rb"(</?)xs:", rb"\1", text).replace(b"xmlns:xs=", b"xmlns=", 1))),
+        Says(rewritten(lambda text: re.sub(rb"(</?)xs:", rb"\1", text).replace(b"xmlns:xs=", b"xmlns=", 1))),
         caught_by=("metadata_has_the_shape_that_readers_take",),
     ),
     mutant(
         "publisher_puts_a_default_namespace_on_the_root",
         PUBLISHER,
-        Says(_said(lambda text: re.sub(rb"(<\w+)>", rb'\1 xmlns="urn:sttp">', text, count=1))),
+        Says(rewritten(lambda text: re.sub(rb"(<\w+)>", rb'\1 xmlns="urn:sttp">', text, count=1))),
         caught_by=("metadata_has_the_shape_that_readers_take",),
     ),
     mutant(
@@ -317,7 +207,7 @@ MUTANTS = (
         "publisher_gives_two_rows_the_same_signal_id",
         PUBLISHER,
         Says(
-            _said(
+            rewritten(
                 lambda text: re.sub(
                     rb"<SignalID>.*?</SignalID>", re.findall(rb"<SignalID>.*?</SignalID>", text)[0], text
                 )
@@ -328,7 +218,7 @@ MUTANTS = (
     mutant(
         "publisher_declares_utf_16_and_writes_utf_8",
         PUBLISHER,
-        Says(_said(lambda text: b'<?xml version="1.0" encoding="utf-16"?>' + text.partition(b"?>")[2])),
+        Says(rewritten(lambda text: b'<?xml version="1.0" encoding="utf-16"?>' + text.partition(b"?>")[2])),
         caught_by=("metadata_bytes_match_their_declaration",),
     ),
     mutant(
@@ -352,7 +242,7 @@ MUTANTS = (
     mutant(
         "publisher_writes_ascii_only",
         PUBLISHER,
-        Says(_said(lambda text: text.decode().encode("ascii", "replace"))),
+        Says(rewritten(lambda text: text.decode().encode("ascii", "replace"))),
         caught_by=("metadata_texts_survive_the_journey",),
     ),
     mutant(
@@ -402,120 +292,6 @@ MUTANTS = (
         PUBLISHER,
         Says(_silent_behind(_SUCCEEDED)),
         caught_by=("serves_metadata_while_streaming",),
-    ),
-    mutant(
-        "subscriber_asks_with_a_wrong_length",
-        SUBSCRIBER,
-        Says(_counts_wrong),
-        caught_by=("metadata_request_has_an_exact_length",),
-    ),
-    mutant(
-        "subscriber_looks_for_a_root_called_dataset",
-        SUBSCRIBER,
-        Hears(_refuses("<NewDataSet")),
-        caught_by=("reads_metadata_as_dotnet_writes_it",),
-    ),
-    mutant(
-        "subscriber_insists_on_the_prefix_msdata",
-        SUBSCRIBER,
-        Hears(_refuses("xmlns:ext")),
-        caught_by=("reads_metadata_as_cpp_writes_it",),
-    ),
-    mutant(
-        "subscriber_reads_cells_by_their_position",
-        SUBSCRIBER,
-        Hears(_loses_rows("<MeasurementDetail><UpdatedOn>")),
-        caught_by=("reads_metadata_in_any_order",),
-    ),
-    mutant(
-        "subscriber_refuses_unknown_elements",
-        SUBSCRIBER,
-        Hears(_refuses("<Extra>")),
-        caught_by=("ignores_unknown_metadata_elements",),
-    ),
-    mutant(
-        "subscriber_cannot_read_dates_that_end_in_z",
-        SUBSCRIBER,
-        Hears(_loses_rows("Z</UpdatedOn>")),
-        caught_by=("reads_every_form_of_dates",),
-    ),
-    mutant(
-        "subscriber_cannot_read_guids_in_braces",
-        SUBSCRIBER,
-        Hears(_loses_rows(r"<SignalID>\{")),
-        caught_by=("reads_every_form_of_guids",),
-    ),
-    mutant(
-        "subscriber_loses_rows_with_a_cell_that_it_cannot_read",
-        SUBSCRIBER,
-        Hears(_loses_rows("<PhasorSourceIndex>abc")),
-        caught_by=("keeps_metadata_with_an_unreadable_cell",),
-    ),
-    mutant(
-        "subscriber_insists_on_all_tables",
-        SUBSCRIBER,
-        Hears(_heard(lambda text: text if b"DeviceDetail" in text else b"<none/>")),
-        caught_by=("tolerates_missing_metadata_tables",),
-    ),
-    mutant(
-        "subscriber_reports_a_signal_of_zeros",
-        SUBSCRIBER,
-        Answers(_reports_zeros),
-        caught_by=("skips_metadata_rows_without_a_signal_id",),
-    ),
-    mutant(
-        "subscriber_cannot_read_utf_16",
-        SUBSCRIBER,
-        Hears(_heard(lambda text: b"<none/>" if text.startswith((b"\xff\xfe", b"\xfe\xff")) else text)),
-        caught_by=("reads_metadata_in_other_encodings",),
-    ),
-    mutant(
-        "subscriber_takes_no_notice_of_a_dtd",
-        SUBSCRIBER,
-        Hears(_heard(_expands)),
-        caught_by=("refuses_metadata_with_a_dtd",),
-    ),
-    mutant(
-        "subscriber_fetches_external_entities",
-        SUBSCRIBER,
-        Hears(_fetches),
-        caught_by=("fetches_no_external_entity",),
-    ),
-    mutant(
-        "subscriber_drops_the_connection_without_metadata",
-        SUBSCRIBER,
-        Hears(lambda frame, conversation: (CLOSE,) if frame == b"\x80\x01\0\0\0\0" else (frame,)),
-        caught_by=("tolerates_empty_metadata",),
-    ),
-    mutant(
-        "subscriber_closes_when_metadata_is_refused",
-        SUBSCRIBER,
-        Hears(lambda frame, conversation: (CLOSE,) if frame[:2] == b"\x81\x01" else (frame,)),
-        caught_by=("goes_on_when_metadata_is_refused",),
-    ),
-    mutant(
-        "subscriber_closes_when_its_configuration_changes",
-        SUBSCRIBER,
-        Hears(replaced(_CHANGED, lambda frame: CLOSE)),
-        caught_by=("tolerates_configuration_changed", "asks_again_after_configuration_changed"),
-    ),
-    mutant(
-        "subscriber_only_takes_note_of_changed_metadata",
-        SUBSCRIBER,
-        Hears(dropped(_CHANGED)),
-        caught_by=("asks_again_after_configuration_changed",),
-    ),
-    mutant(
-        "subscriber_numbers_signals_by_their_row",
-        SUBSCRIBER,
-        Answers(_reports_by_row),
-        caught_by=("takes_signal_indexes_from_the_cache",),
-    ),
-    mutant(
-        "subscriber_never_recovers_from_metadata_that_is_none",
-        SUBSCRIBER,
-        Hears(harmed(_is_no_xml, CLOSE)),
-        caught_by=("survives_metadata_that_is_no_metadata",),
     ),
     *in_each_direction(
         "publisher_that_{dials}_notifies_of_a_change_too",

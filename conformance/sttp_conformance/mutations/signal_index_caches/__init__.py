@@ -1,0 +1,1 @@
+"""Wrong about signal index caches."""
