@@ -27,6 +27,8 @@ __all__ = [
     "Says",
     "Timers",
     "WantsWholeFrames",
+    "is_told",
+    "reports",
 ]
 
 Change: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -93,6 +95,20 @@ class Answers:
     """Its answers on the control channel become others."""
 
     change: Change
+
+
+def reports(change: Callable[[list[list[Any]]], list[list[Any]]]) -> Answers:
+    """The application reports other measurements than it received: rows as `ADAPTER.md` writes them."""
+    return _answers("report", "measurements", change)
+
+
+def is_told(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Answers:
+    """The application is told other events than there were, as `ADAPTER.md` writes them."""
+    return _answers("events", "events", change)
+
+
+def _answers(to: str, name: str, change: Callable[[Any], Any]) -> Answers:
+    return Answers(lambda request, answer: answer | {name: change(answer[name])} if request == to else answer)
 
 
 @dataclass(frozen=True, slots=True)

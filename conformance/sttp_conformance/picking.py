@@ -12,7 +12,7 @@ from sttp_conformance.grid import SIGNALS
 from sttp_conformance.measurements import Measurements
 from sttp_conformance.scripted_subscriber import ScriptedSubscriber
 
-__all__ = ["everything", "only", "publish_and_compare", "reads_metadata"]
+__all__ = ["everything", "only", "publish_and_compare", "publish_one_behind_others", "reads_metadata"]
 
 
 def reads_metadata(case: Case) -> bool:
@@ -78,3 +78,13 @@ async def publish_and_compare(
         "; ".join(arrived.lines()),
     )
     return arrived
+
+
+async def publish_one_behind_others(case: Case, peer: ScriptedSubscriber) -> None:
+    """Subscribe to one signal, let others be published a few times, and then that one."""
+    signals = await everything(case, peer)
+    await peer.subscribe(only(signals, 1))
+    await peer.fence()
+    for _ in range(3):
+        await case.publish(case.frame(0, 2), signals)
+    await case.publish(case.frame(1), signals)

@@ -35,6 +35,7 @@ __all__ = [
     "edited",
     "harmed",
     "replaced",
+    "with_payload",
 ]
 
 
@@ -100,6 +101,12 @@ class Conversation:
     heard: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
 
+    def count(self, what: str) -> int:
+        """How often something has happened, with this time; it is remembered under its name."""
+        times: int = self.memory.get(what, 0) + 1
+        self.memory[what] = times
+        return times
+
 
 Item: TypeAlias = bytes | Raw | Delay | Close
 """What may take the place of a frame, or of a part of one."""
@@ -119,6 +126,11 @@ def _fits(frame: bytes, code: int | None, answering: int | None) -> bool:
 
 def _listed(items: Item | Sequence[Item]) -> Sequence[Item]:
     return items if isinstance(items, list | tuple) else (items,)
+
+
+def with_payload(frame: bytes, payload: bytes) -> bytes:
+    """A response, or a Subscribe, with another payload; the length is put right."""
+    return frame[:2] + len(payload).to_bytes(4, "big") + payload
 
 
 def replaced(code: int | None, change: _Changed, *, answering: int | None = None, first: bool = False) -> Rewrite:
@@ -156,9 +168,7 @@ def edited(
 
     def changed(frame: bytes) -> bytes:
         payload = change(frame[header:])
-        if header == 1:
-            return frame[:1] + payload
-        return frame[:2] + len(payload).to_bytes(4, "big") + payload
+        return frame[:1] + payload if header == 1 else with_payload(frame, payload)
 
     return replaced(code, changed, answering=answering, first=first)
 

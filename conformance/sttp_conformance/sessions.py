@@ -25,6 +25,7 @@ __all__ = [
     "cache_goes_on",
     "catalogue",
     "goes_on",
+    "interleaved",
     "is_readable",
     "offered",
     "publisher_frames",
@@ -205,3 +206,25 @@ def _rows(document: bytes, there: list[UUID]) -> list[Row]:
 def offered(subscription: Subscription) -> list[UUID]:
     """The IDs of the signals of a subscription, in the order of their indexes."""
     return [subscription.signals[index].signal_id for index in subscription.indexes]
+
+
+async def interleaved(case: Case, peer: ScriptedPublisher, other: SignalTable, *, tssc: bool) -> list[list[object]]:
+    """Send measurements now of one signal index cache, now of the other, once the other is offered in slot 1.
+
+    Args:
+        case: the case.
+        peer: a publisher that serves the signals of the suite in slot 0.
+        other: the signals of slot 1.
+        tssc: whether the packets are TSSC; else they are compact.
+
+    Returns:
+        What is to be received, as rows.
+    """
+    await peer.offer(other, cache_index=1, succeed=False)
+    wanted: list[list[object]] = []
+    for active in (0, 1, 0, 1, 1, 0):
+        peer.active = active
+        frame = case.frame(0, 1, 7)
+        await peer.send(frame, tssc=tssc)
+        wanted += rows(frame, other if active else SIGNALS)
+    return wanted

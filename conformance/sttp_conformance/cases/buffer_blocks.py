@@ -16,7 +16,7 @@ from sttp_conformance.checks import PUBLISHER, SUBSCRIBER, check
 from sttp_conformance.grid import SIGNALS
 from sttp_conformance.picking import everything, only
 from sttp_conformance.scripted_publisher import ScriptedPublisher
-from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC, ScriptedSubscriber
+from sttp_conformance.scripted_subscriber import COMPACT, EVERYTHING, TSSC, ScriptedSubscriber, Subscription
 from sttp_conformance.sessions import cache_goes_on, goes_on, said, streaming
 from sttp_conformance.violation import NotSupported, Violation
 
@@ -120,15 +120,20 @@ async def buffer_blocks_go_to_their_subscribers_only(case: Case) -> None:
         case.require(block.payload == b"for you", "the buffer block of the signal that is subscribed", block.payload)
 
 
+async def _unconfirmed(case: Case, peer: ScriptedSubscriber) -> tuple[Subscription, _Block]:
+    """A subscription whose blocks are soon repeated, and the first block of it, which nobody has confirmed."""
+    await peer.begin()
+    subscription = await peer.subscribe(EVERYTHING, extra=_TIMEOUT)
+    await peer.fence()
+    await _publish(case, subscription.signals, subscription.indexes[0], b"again")
+    return subscription, await _next_block(peer, confirm=False)
+
+
 @check(PUBLISHER, needs=_OFFERS)
 async def repeats_unconfirmed_buffer_blocks(case: Case) -> None:
     """A buffer block that asks for a confirmation is sent again until it is confirmed."""
     async with case.subscriber() as peer:
-        await peer.begin()
-        subscription = await peer.subscribe(EVERYTHING, extra=_TIMEOUT)
-        await peer.fence()
-        await _publish(case, subscription.signals, subscription.indexes[0], b"again")
-        first = await _next_block(peer, confirm=False)
+        _, first = await _unconfirmed(case, peer)
         if _ASKS not in first.flags:
             raise NotSupported("its buffer blocks ask for no confirmation")
         for _ in range(2):
@@ -140,11 +145,7 @@ async def repeats_unconfirmed_buffer_blocks(case: Case) -> None:
 async def leaves_confirmed_buffer_blocks_alone(case: Case) -> None:
     """A buffer block that was confirmed is not sent again."""
     async with case.subscriber() as peer:
-        await peer.begin()
-        subscription = await peer.subscribe(EVERYTHING, extra=_TIMEOUT)
-        await peer.fence()
-        await _publish(case, subscription.signals, subscription.indexes[0], b"again")
-        first = await _next_block(peer, confirm=False)
+        subscription, first = await _unconfirmed(case, peer)
         try:
             await _next_block(peer, within=2 * _REPEATS_AFTER + case.grace.quiet)
         except Violation:

@@ -22,7 +22,7 @@ from sttp_conformance.exact import SPECIAL_VALUES, publish_exactly, series
 from sttp_conformance.grid import SIGNALS, rows, wire_value
 from sttp_conformance.measurements import Measurements
 from sttp_conformance.overheard import data_packets, frames
-from sttp_conformance.picking import everything, only, publish_and_compare
+from sttp_conformance.picking import everything, only, publish_and_compare, publish_one_behind_others
 from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.scripted_subscriber import COMPACT, TSSC, ScriptedSubscriber
 from sttp_conformance.violation import NotSupported
@@ -156,12 +156,7 @@ async def sends_no_packet_without_measurements(case: Case) -> None:
     """Packets without measurements are not sent."""
     async with case.subscriber() as peer:
         await peer.begin(COMPACT)
-        signals = await everything(case, peer)
-        await peer.subscribe(only(signals, 1))
-        await peer.fence()
-        for _ in range(3):
-            await case.publish(case.frame(0, 2), signals)
-        await case.publish(case.frame(1), signals)
+        await publish_one_behind_others(case, peer)
         packet = await peer.expect(DataPacket)
         case.require(len(packet.body), "no packet before one with a measurement", packet)
 

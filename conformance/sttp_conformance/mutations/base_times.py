@@ -8,7 +8,7 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Answers, Hears, Says, reports
 from sttp_conformance.mutants import mutant
 from sttp_conformance.rewrites import (
     CLOSE,
@@ -80,13 +80,9 @@ def _confirms() -> tuple[Rewrite, Rewrite]:
 _HEARS, _CONFIRMS = _confirms()
 
 
-def _times(change: Callable[[list[Any]], int]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+def _times(change: Callable[[list[Any]], int]) -> Answers:
     """The application reports other times."""
-    return lambda request, answer: (
-        answer | {"measurements": [[row[0], change(row), *row[2:]] for row in answer["measurements"]]}
-        if request == "report"
-        else answer
-    )
+    return reports(lambda rows: [[row[0], change(row), *row[2:]] for row in rows])
 
 
 def _signed(row: list[Any]) -> int:
@@ -184,7 +180,7 @@ MUTANTS = (
     mutant(
         "subscriber_reads_offsets_as_signed",
         SUBSCRIBER,
-        Answers(_times(_signed)),
+        _times(_signed),
         caught_by=("reads_offsets_from_base_times",),
     ),
     mutant(
@@ -202,7 +198,7 @@ MUTANTS = (
     mutant(
         "subscriber_adds_offsets_to_its_clock",
         SUBSCRIBER,
-        Answers(_times(lambda row: row[1] or 639_000_000_000_000_000)),
+        _times(lambda row: row[1] or 639_000_000_000_000_000),
         caught_by=("invents_no_time_without_a_base",),
     ),
     mutant(

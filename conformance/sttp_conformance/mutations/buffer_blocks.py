@@ -8,7 +8,7 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Fault, Hears, Says
+from sttp_conformance.faults import Answers, Fault, Hears, Says, is_told
 from sttp_conformance.mutants import Mutant, in_each_direction, mutant
 from sttp_conformance.rewrites import (
     CLOSE,
@@ -20,6 +20,7 @@ from sttp_conformance.rewrites import (
     dropped,
     edited,
     replaced,
+    with_payload,
 )
 
 _BLOCK = Response.BUFFER_BLOCK
@@ -56,8 +57,7 @@ def _broadcasts(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """A block of another signal comes before each; it has the number of the first one."""
     if frame[0] != _BLOCK:
         return (frame,)
-    stranger = frame[:15] + b"not for you"
-    return (stranger[:2] + (len(stranger) - 6).to_bytes(4, "big") + stranger[6:], frame)
+    return (with_payload(frame, frame[6:15] + b"not for you"), frame)
 
 
 def _once(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -70,21 +70,19 @@ def _once(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     return () if known else (frame,)
 
 
-def _events(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Any:
+def _blocks(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Answers:
     """The blocks that the application is told of become others."""
 
-    def answers(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-        if request != "events":
-            return answer
-        blocks = [each for each in answer["events"] if each["event"] == "buffer-block"]
-        others = [each for each in answer["events"] if each["event"] != "buffer-block"]
-        return {**answer, "events": others + change(blocks)}
+    def changed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        blocks = [each for each in events if each["event"] == "buffer-block"]
+        others = [each for each in events if each["event"] != "buffer-block"]
+        return others + change(blocks)
 
-    return answers
+    return is_told(changed)
 
 
-def _each(change: Callable[[bytes], bytes]) -> Any:
-    return _events(
+def _each(change: Callable[[bytes], bytes]) -> Answers:
+    return _blocks(
         lambda blocks: [{**each, "payload": change(bytes.fromhex(each["payload"])).hex()} for each in blocks]
     )
 
@@ -93,8 +91,7 @@ def _hands_over_as_they_come(frame: bytes, conversation: Conversation) -> tuple[
     """Whatever number a block has, it is taken for the next: for whoever orders them that is no order at all."""
     if frame[0] != _BLOCK:
         return (frame,)
-    number = conversation.memory.get("number", 0)
-    conversation.memory["number"] = number + 1
+    number = conversation.count("blocks") - 1
     return (frame[:6] + number.to_bytes(4, "big") + frame[10:],)
 
 
@@ -195,8 +192,8 @@ _SUBSCRIBERS = (
         "leaves_other_buffer_blocks_unconfirmed",
         Hears(_flags(lambda flags: flags | _ASKS)),
     ),
-    _mutant("subscriber_hands_over_empty_buffer_blocks", "hands_over_buffer_blocks", Answers(_each(lambda _: b""))),
-    _mutant("subscriber_keeps_buffer_blocks_to_itself", "hands_over_buffer_blocks", Answers(_events(lambda _: []))),
+    _mutant("subscriber_hands_over_empty_buffer_blocks", "hands_over_buffer_blocks", _each(lambda _: b"")),
+    _mutant("subscriber_keeps_buffer_blocks_to_itself", "hands_over_buffer_blocks", _blocks(lambda _: [])),
     _mutant(
         "subscriber_takes_a_buffer_block_for_one_of_another_signal",
         "hands_over_buffer_blocks",

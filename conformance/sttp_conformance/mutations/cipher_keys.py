@@ -21,6 +21,7 @@ from sttp_conformance.rewrites import (
     edited,
     harmed,
     replaced,
+    with_payload,
 )
 
 _KEYS = Response.UPDATE_CIPHER_KEYS
@@ -48,17 +49,13 @@ def _packets(change: Callable[[bytes, DataCipher], Item]) -> Rewrite:
     return rewrite
 
 
-def _with_payload(frame: bytes, payload: bytes) -> bytes:
-    return frame[:2] + len(payload).to_bytes(4, "big") + payload
-
-
 def _plain(frame: bytes, cipher: DataCipher) -> bytes:
     """The payload of a data packet, decrypted."""
     return frame[6:7] + bytes(cipher.decrypt(frame[7:], odd=bool(frame[6] & _CIPHER)))
 
 
 def _is_plain(frame: bytes, cipher: DataCipher) -> Item:
-    return _with_payload(frame, _plain(frame, cipher))
+    return with_payload(frame, _plain(frame, cipher))
 
 
 def _names_the_other_set(frame: bytes, cipher: DataCipher) -> Item:
@@ -71,7 +68,7 @@ def _has_another_padding(frame: bytes, cipher: DataCipher) -> Item:
     plain = _plain(frame, cipher)
     padding = 16 - (len(plain) - 1) % 16
     key = cipher.keys[bool(frame[6] & _CIPHER)]
-    return _with_payload(frame, plain[:1] + key.encrypt(plain[1:] + bytes((padding,)) * padding))
+    return with_payload(frame, plain[:1] + key.encrypt(plain[1:] + bytes((padding,)) * padding))
 
 
 def _goes_by_the_active_set(frame: bytes, cipher: DataCipher) -> Item:
@@ -84,17 +81,15 @@ def _keeps_keys(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     if conversation.number == 1 or frame[0] != _PACKET or conversation.memory.get("told"):
         return (frame,)
     key = CipherKey(bytes(32), bytes(16))
-    return (_with_payload(frame, frame[6:7] + key.encrypt(frame[7:])),)
+    return (with_payload(frame, frame[6:7] + key.encrypt(frame[7:])),)
 
 
 def _takes_the_new_set(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """A rotation replaces the set that it makes active."""
     if frame[0] != _KEYS:
         return (frame,)
-    memory = conversation.memory
-    memory["count"] = memory.get("count", 0) + 1
     spoiled = frame[:11] + bytes(32) + frame[43:67] + bytes(32) + frame[99:]
-    return (spoiled if memory["count"] == 2 else frame,)
+    return (spoiled if conversation.count("keys") == 2 else frame,)
 
 
 def _stays_with_its_set(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:

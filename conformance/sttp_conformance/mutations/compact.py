@@ -13,10 +13,10 @@ from sttp.wire.fields import deflate
 from sttp.wire.responses import DataPacket
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.compact_records import GROUPS, Record, walk_records
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Hears, Says, reports
 from sttp_conformance.grid import SIGNALS
 from sttp_conformance.mutants import in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, edited, replaced
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, edited, replaced, with_payload
 
 _DATA = Response.DATA_PACKET
 _COMPACT = 0x02
@@ -55,30 +55,19 @@ def _rounded(bits: int) -> int:
 
 def _one_lost(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """The twelfth data packet of a connection is lost."""
-    if frame[0] == _DATA:
-        conversation.memory["packets"] = conversation.memory.get("packets", 0) + 1
-        return () if conversation.memory["packets"] == 12 else (frame,)
-    return (frame,)
+    return () if frame[0] == _DATA and conversation.count("packets") == 12 else (frame,)
 
 
 def _swapped(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """The fifth and the sixth packet change places, where they are compact."""
     if frame[0] == _DATA and frame[6] & _COMPACT:
-        memory = conversation.memory
-        memory["packets"] = memory.get("packets", 0) + 1
-        if memory["packets"] == 5:
-            memory["kept"] = frame
+        number = conversation.count("packets")
+        if number == 5:
+            conversation.memory["kept"] = frame
             return ()
-        if memory["packets"] == 6:
-            return frame, memory["kept"]
+        if number == 6:
+            return frame, conversation.memory["kept"]
     return (frame,)
-
-
-def _reports(change: Callable[[list[list[Any]]], list[list[Any]]]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """The application reports other measurements."""
-    return lambda request, answer: (
-        answer | {"measurements": change(answer["measurements"])} if request == "report" else answer
-    )
 
 
 def _row(row: list[Any], *, ticks: int | None = None, value: Any = None, flags: int | None = None) -> list[Any]:
@@ -115,7 +104,7 @@ def _as_wide_as_the_first(payload: bytes) -> bytes:
 def _asking_for_milliseconds(frame: bytes) -> bytes:
     """Subscribe, with a wish that only what is sent with base times would show."""
     text = frame[6:].replace(b"useMillisecondResolution=False", b"useMillisecondResolution=True")
-    return frame[:2] + len(text).to_bytes(4, "big") + text
+    return with_payload(frame, text)
 
 
 MUTANTS = (
@@ -250,25 +239,25 @@ MUTANTS = (
     mutant(
         "subscriber_drops_what_is_not_finite",
         SUBSCRIBER,
-        Answers(_reports(lambda rows: [row for row in rows if not isinstance(row[2], str)])),
+        reports(lambda rows: [row for row in rows if not isinstance(row[2], str)]),
         caught_by=("reads_compact_values_exactly",),
     ),
     mutant(
         "subscriber_forgets_the_sign_of_zero",
         SUBSCRIBER,
-        Answers(_reports(lambda rows: [row if row[2] else _row(row, value=0.0) for row in rows])),
+        reports(lambda rows: [row if row[2] else _row(row, value=0.0) for row in rows]),
         caught_by=("reads_compact_values_exactly",),
     ),
     mutant(
         "subscriber_takes_times_through_a_double",
         SUBSCRIBER,
-        Answers(_reports(lambda rows: [_row(row, ticks=int(float(row[1]))) for row in rows])),
+        reports(lambda rows: [_row(row, ticks=int(float(row[1]))) for row in rows]),
         caught_by=("reads_full_times_exactly",),
     ),
     mutant(
         "subscriber_reports_the_compact_byte",
         SUBSCRIBER,
-        Answers(_reports(lambda rows: [_row(row, flags=_to_byte(row[3])) for row in rows])),
+        reports(lambda rows: [_row(row, flags=_to_byte(row[3])) for row in rows]),
         caught_by=("compact_flags_become_whole_masks", "ignores_the_time_index_of_full_times"),
     ),
     mutant(
@@ -310,7 +299,7 @@ MUTANTS = (
     mutant(
         "subscriber_reports_times_before_the_year_1",
         SUBSCRIBER,
-        Answers(_reports(lambda rows: [_row(row, ticks=row[1] % 2**62 - 2**62) for row in rows if row[1]])),
+        reports(lambda rows: [_row(row, ticks=row[1] % 2**62 - 2**62) for row in rows if row[1]]),
         caught_by=("tells_leap_second_bits_from_the_time",),
     ),
     mutant(

@@ -11,7 +11,7 @@ from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.faults import Hears, Says
 from sttp_conformance.mutants import in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Rewrite, harmed, replaced
+from sttp_conformance.rewrites import CLOSE, Rewrite, harmed, replaced, with_payload
 
 _EVERYTHING = "FILTER ActiveMeasurements WHERE True"
 _REFRESH = Command.METADATA_REFRESH
@@ -30,7 +30,7 @@ def _means(change: Callable[[str], str]) -> Rewrite:
         if filter_expression == options.filter_expression:
             return frame
         text = SubscriptionOptions(filter_expression=filter_expression).to_connection_string().encode()
-        return frame[:2] + len(text).to_bytes(4, "big") + text
+        return with_payload(frame, text)
 
     return replaced(Command.SUBSCRIBE, changed)
 

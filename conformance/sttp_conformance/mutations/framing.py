@@ -8,7 +8,7 @@ from sttp.codes import Command, DataPacketFlags, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.faults import Hears, Says, WantsWholeFrames
 from sttp_conformance.mutants import mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, Raw, added_before, replaced
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Raw, added_before, replaced, with_payload
 
 _NOOP = b"\xff\x02\x00\x00\x00\x00"
 _MOMENT = 0.002
@@ -32,7 +32,7 @@ def _gathered(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
         return ()
     body = frame[6:7] + (len(kept) // 17).to_bytes(4, "big") + bytes(kept)
     conversation.memory["kept"] = bytearray()
-    return (frame[:2] + len(body).to_bytes(4, "big") + body,)
+    return (with_payload(frame, body),)
 
 
 MUTANTS = (
@@ -126,7 +126,7 @@ MUTANTS = (
         Says(
             replaced(
                 Command.SUBSCRIBE,
-                lambda frame: frame[:2] + (len(frame) - 6 + 40_000).to_bytes(4, "big") + frame[6:] + b" " * 40_000,
+                lambda frame: with_payload(frame, frame[6:] + b" " * 40_000),
             )
         ),
         caught_by=("subscriber_sends_nothing_but_frames",),

@@ -17,7 +17,7 @@ from sttp.wire.subscription import SubscriptionOptions
 from sttp_conformance.cache_images import gzipped, walk, write_image
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.compact_records import walk_records
-from sttp_conformance.faults import Answers, Change, Fault, Gathers, Overhears, Says
+from sttp_conformance.faults import Answers, Fault, Gathers, Overhears, Says, is_told, reports
 from sttp_conformance.mutants import Mutant, harmless
 from sttp_conformance.rewrites import (
     Conversation,
@@ -29,6 +29,7 @@ from sttp_conformance.rewrites import (
     added_before,
     edited,
     replaced,
+    with_payload,
 )
 from sttp_conformance.violation import Violation
 from sttp_conformance.ways import Direction
@@ -120,7 +121,7 @@ def _backwards(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     body = write_image(list(reversed(walked.references)), unauthorised=None)[24:]
     other = image[:24] + body + walked.rest
     payload = frame[6:start] + (gzipped(other) if packed else other)
-    return (frame[:2] + len(payload).to_bytes(4, "big") + payload,)
+    return (with_payload(frame, payload),)
 
 
 def _packed(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -132,7 +133,7 @@ def _packed(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
         return (frame,)
     image = inflate(frame[start:], limit=_LARGEST, name="signal index cache")
     payload = frame[6:start] + gzipped(image, level=1, name=b"cache")
-    return (frame[:2] + len(payload).to_bytes(4, "big") + payload,)
+    return (with_payload(frame, payload),)
 
 
 def _one_by_one(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -172,7 +173,7 @@ def _spelt_otherwise(frame: bytes) -> bytes:
         f" {key.upper()} = {value} " for key, _, value in (each.partition("=") for each in reversed(pieces))
     )
     whole = f"; ;{brace}{expression}; {spelt};nobodyKnowsThis={{a; b=c}};".encode(encoding)
-    return frame[:2] + len(whole).to_bytes(4, "big") + whole
+    return with_payload(frame, whole)
 
 
 def _with_an_empty_filter(frame: bytes) -> bytes:
@@ -182,21 +183,16 @@ def _with_an_empty_filter(frame: bytes) -> bytes:
 # --- what applications report
 
 
-def _told(change: Change) -> Change:
-    return lambda request, answer: {**change(request, answer), "note": "more than was asked for"}
+_NOTED = Answers(lambda request, answer: {**answer, "note": "more than was asked for"})
 
 
-def _times_as_text(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-    if request != "report":
-        return answer
-    return {**answer, "measurements": [[row[0], str(row[1]), *row[2:]] for row in answer["measurements"]]}
+def _times_as_text(rows: list[list[Any]]) -> list[list[Any]]:
+    return [[row[0], str(row[1]), *row[2:]] for row in rows]
 
 
-def _with_news(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-    if request != "events":
-        return answer
+def _with_news(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     news = [{"event": "weather", "text": "fair"}]
-    return {**answer, "events": [{**event, "more": 1} for event in news + answer["events"]]}
+    return [{**event, "more": 1} for event in news + events]
 
 
 def _publisher(name: str, *faults: Fault, only: Direction | None = None) -> Mutant:
@@ -229,8 +225,8 @@ MUTANTS = (
     ),
     _subscriber("spells_connection_strings_otherwise", Says(replaced(_SUBSCRIBE, _spelt_otherwise))),
     _subscriber("asks_for_metadata_with_an_empty_filter", Says(replaced(_REFRESH, _with_an_empty_filter))),
-    _subscriber("reports_times_as_text", Answers(_told(_times_as_text))),
-    _subscriber("is_told_more", Answers(_told(_with_news))),
+    _subscriber("reports_times_as_text", reports(_times_as_text), _NOTED),
+    _subscriber("is_told_more", is_told(_with_news), _NOTED),
     _publisher("that_dials_says_noop_all_the_time", Says(added_after(None, _NOOP)), only=Direction.REVERSE),
     _publisher("that_is_dialed_is_slow", Says(added_before(None, Delay(2 * _MOMENT))), only=Direction.FORWARD),
     _subscriber("that_listens_is_slow", Says(added_before(None, Delay(2 * _MOMENT))), only=Direction.REVERSE),

@@ -6,7 +6,7 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears
+from sttp_conformance.faults import Hears, reports
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, harmed, replaced
 
@@ -28,11 +28,9 @@ def _one_connection(frame: bytes, conversation: Conversation) -> tuple[Item, ...
     return (frame,) if conversation.number == 1 else (CLOSE,)
 
 
-def _invents(request: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _invents(rows: list[list[Any]]) -> list[list[Any]]:
     """There is always one measurement more."""
-    if request != "report":
-        return answer
-    return {**answer, "measurements": [*answer["measurements"], ["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
+    return [*rows, ["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]
 
 
 MUTANTS = (
@@ -123,7 +121,7 @@ MUTANTS = (
     mutant(
         "subscriber_invents_measurements",
         SUBSCRIBER,
-        Answers(_invents),
+        reports(_invents),
         caught_by=(
             "takes_nothing_from_a_frame_with_a_wrong_inner_length",
             "survives_a_response_shorter_than_its_header",

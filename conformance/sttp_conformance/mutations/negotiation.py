@@ -8,7 +8,17 @@ from sttp.codes import Command, DataPacketFlags, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.faults import Hears, Says, Timers
 from sttp_conformance.mutants import in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, dropped, edited, replaced
+from sttp_conformance.rewrites import (
+    CLOSE,
+    Conversation,
+    Item,
+    Rewrite,
+    added_before,
+    dropped,
+    edited,
+    replaced,
+    with_payload,
+)
 from sttp_conformance.scripted_subscriber import TSSC
 
 _MODES = Command.DEFINE_OPERATIONAL_MODES
@@ -59,7 +69,7 @@ def _everything_in_utf_16be(frame: bytes) -> bytes:
     if not frame[6:].startswith("t".encode("utf-16-be")):
         return frame
     text = "filterExpression={FILTER ActiveMeasurements WHERE True};".encode("utf-16-be")
-    return frame[:2] + len(text).to_bytes(4, "big") + text
+    return with_payload(frame, text)
 
 
 MUTANTS = (

@@ -6,7 +6,7 @@ from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.faults import Hears, Says
 from sttp_conformance.mutants import in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, added_before, dropped, edited, replaced
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, added_before, dropped, edited, replaced, with_payload
 
 _NOTIFY = Response.NOTIFY
 
@@ -17,7 +17,7 @@ def _tail_of_a_longer_one(frame: bytes, conversation: Conversation) -> tuple[Ite
         return (frame,)
     payload = frame[6:] + conversation.memory.get("last", b"")[len(frame) - 6 :]
     conversation.memory["last"] = payload
-    return (frame[:2] + len(payload).to_bytes(4, "big") + payload,)
+    return (with_payload(frame, payload),)
 
 
 def _fails_confirms(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:

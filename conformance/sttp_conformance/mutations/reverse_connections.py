@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, KeepsHalf, Says, Timers
+from sttp_conformance.faults import Hears, KeepsHalf, Says, Timers, reports
 from sttp_conformance.mutants import mutant
 from sttp_conformance.rewrites import CLOSE, Conversation, Item, dropped, replaced
 from sttp_conformance.ways import Direction
@@ -15,11 +13,6 @@ from sttp_conformance.ways import Direction
 def _only_once(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """A connection that is not the first one is closed at the first word."""
     return (frame,) if conversation.number == 1 else (CLOSE,)
-
-
-def _doubled(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """What was received once is reported twice."""
-    return {**answer, "measurements": answer["measurements"] * 2} if request == "report" else answer
 
 
 def _closes_now_and_then(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -131,7 +124,7 @@ MUTANTS = (
     mutant(
         "subscriber_reports_twice_what_it_received",
         SUBSCRIBER,
-        Answers(_doubled),
+        reports(lambda rows: rows * 2),
         caught_by=(
             "second_publisher_leaves_the_first_alone",
             "old_caches_do_not_survive_the_connection",

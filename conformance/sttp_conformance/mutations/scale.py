@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sttp.codes import Command, Response, Role
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
 from sttp_conformance.faults import Answers, Fault, Hears, HoldsOn, Says
 from sttp_conformance.mutants import Mutant, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Delay, Item, Rewrite, replaced
+from sttp_conformance.rewrites import CLOSE, Delay, Rewrite, replaced
 from sttp_conformance.ways import Direction
 
 _CACHE, _DATA = Response.UPDATE_SIGNAL_INDEX_CACHE, Response.DATA_PACKET
@@ -16,28 +17,19 @@ _LARGE = 2**20
 _SLOWLY = 100.0
 
 
+def _lost(code: int, which: Callable[[int], bool]) -> Rewrite:
+    """Frames with a code are lost, by their number on a connection."""
+    return lambda frame, conversation: () if frame[0] == code and which(conversation.count("seen")) else (frame,)
+
+
 def _now_and_then(code: int) -> Rewrite:
     """Every ninety-seventh frame with a code is lost."""
-
-    def rewrite(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-        if frame[0] != code:
-            return (frame,)
-        seen = conversation.memory["seen"] = conversation.memory.get("seen", 0) + 1
-        return () if seen % 97 == 0 else (frame,)
-
-    return rewrite
+    return _lost(code, lambda number: number % 97 == 0)
 
 
 def _the_first(code: int, most: int) -> Rewrite:
     """Frames with a code are lost beyond a certain number."""
-
-    def rewrite(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
-        if frame[0] != code:
-            return (frame,)
-        seen = conversation.memory["seen"] = conversation.memory.get("seen", 0) + 1
-        return (frame,) if seen <= most else ()
-
-    return rewrite
+    return _lost(code, lambda number: number > most)
 
 
 def _connections(most: int) -> Rewrite:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, IsAsked, Says
+from sttp_conformance.faults import Hears, IsAsked, Says, is_told, reports
 from sttp_conformance.mutants import Mutant, in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, dropped, edited, replaced
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, dropped, edited, replaced, with_payload
 from sttp_conformance.ways import Direction
 
 _EVERYTHING = "FILTER ActiveMeasurements WHERE True"
@@ -32,7 +32,7 @@ def _asks(change: Callable[[str], str]) -> Rewrite:
             text = change(frame[6 : 6 + length].decode()).encode()
         except UnicodeDecodeError:
             return frame
-        return frame[:2] + len(text).to_bytes(4, "big") + text
+        return with_payload(frame, text)
 
     return replaced(Command.SUBSCRIBE, changed)
 
@@ -69,8 +69,6 @@ def _start_behind_data(frame: bytes, conversation: Conversation) -> tuple[Item, 
 
 def _mute_after_resubscribing(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """Data does not come any more once a subscription has followed on another."""
-    caches = conversation.memory.get("caches", 0) + (frame[0] == Response.UPDATE_SIGNAL_INDEX_CACHE)
-    conversation.memory["caches"] = caches
     unsubscribed = conversation.memory.get("unsubscribed") or frame[:2] == b"\x80\x03"
     conversation.memory["unsubscribed"] = unsubscribed
     return () if unsubscribed and frame[0] == Response.DATA_PACKET else (frame,)
@@ -89,8 +87,7 @@ def _no_cache_before_success(frame: bytes, conversation: Conversation) -> tuple[
 def _one_success(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     if frame[:2] != b"\x80\2":
         return (frame,)
-    conversation.memory["count"] = conversation.memory.get("count", 0) + 1
-    return (frame,) if conversation.memory["count"] == 1 else (CLOSE,)
+    return (frame,) if conversation.count("successes") == 1 else (CLOSE,)
 
 
 def _no_subscribe_after_unsubscribe(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -317,20 +314,14 @@ SUBSCRIBERS = (
     mutant(
         "subscriber_swallows_refusals",
         SUBSCRIBER,
-        Answers(lambda request, answer: {**answer, "events": []} if request == "events" else answer),
+        is_told(lambda events: []),
         caught_by=("reports_a_refused_subscription",),
     ),
     _asked("says_why_it_unsubscribes", "unsubscribes_and_subscribes_again", replaced(3, lambda frame: frame + b"bye")),
     mutant(
         "subscriber_reports_what_was_under_way",
         SUBSCRIBER,
-        Answers(
-            lambda request, answer: (
-                {**answer, "measurements": [["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]}
-                if request == "report" and not answer["measurements"]
-                else answer
-            )
-        ),
+        reports(lambda rows: rows or [["00000000-0000-0000-0000-000000000000", 0, 0.0, 0]]),
         caught_by=("ignores_data_after_unsubscribe",),
     ),
     _asked("waits_for_an_answer_to_unsubscribe", "unsubscribes_and_subscribes_again", _no_subscribe_after_unsubscribe),

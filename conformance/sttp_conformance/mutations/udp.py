@@ -6,7 +6,7 @@ from typing import Any
 
 from sttp.codes import Command, Response
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Datagrams, Hears, Says
+from sttp_conformance.faults import Datagrams, Hears, Says, reports
 from sttp_conformance.mutants import Mutant, mutant
 from sttp_conformance.rewrites import Conversation, Item, dropped
 from sttp_conformance.ways import Direction
@@ -44,12 +44,9 @@ def _first_response(datagram: bytes) -> tuple[bytes, ...]:
     return (datagram[: 6 + int.from_bytes(datagram[2:6], "big")],)
 
 
-def _fills_gaps(request: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _fills_gaps(rows: list[list[Any]]) -> list[list[Any]]:
     """A measurement that did not come is made up of the one before."""
-    if request != "report" or not answer["measurements"]:
-        return answer
-    signal, ticks, *others = answer["measurements"][0]
-    return {**answer, "measurements": [*answer["measurements"], [signal, int(ticks) + 1, *others]]}
+    return [*rows, *([signal, int(ticks) + 1, *others] for signal, ticks, *others in rows[:1])]
 
 
 def _sends(name: str, check: str, datagrams: Any) -> Mutant:
@@ -107,7 +104,7 @@ MUTANTS = (
     mutant(
         "subscriber_makes_up_what_was_lost_over_udp",
         SUBSCRIBER,
-        Answers(_fills_gaps),
+        reports(_fills_gaps),
         caught_by=("tolerates_lost_and_repeated_datagrams",),
     ),
     mutant(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sttp.codes import Command
 from sttp_conformance.checks import PUBLISHER, SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Answers, Hears, Says, is_told
 from sttp_conformance.mutants import in_each_direction, mutant
-from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, with_payload
 
 _COMMANDS = range(Command.USER_COMMAND_00, Command.USER_COMMAND_15 + 1)
 _RESPONSES = range(0xE0, 0xF0)
@@ -24,17 +25,9 @@ def _responses(change: Any) -> Rewrite:
     return lambda frame, conversation: (change(frame) if frame[:1] and frame[0] in _RESPONSES else frame,)
 
 
-def _with_payload(frame: bytes, payload: bytes) -> bytes:
-    return frame[:2] + len(payload).to_bytes(4, "big") + payload
-
-
-def _events(change: Any) -> Any:
+def _events(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Answers:
     """What the application is told of user commands and responses becomes something else."""
-    return lambda request, answer: (
-        {**answer, "events": [change(each) if "payload" in each else each for each in answer["events"]]}
-        if request == "events"
-        else answer
-    )
+    return is_told(lambda events: [change(each) if "payload" in each else each for each in events])
 
 
 def _without_a_length(event: dict[str, Any]) -> dict[str, Any]:
@@ -74,13 +67,13 @@ MUTANTS = (
     mutant(
         "publisher_takes_a_length_off_user_commands",
         PUBLISHER,
-        Answers(_events(_without_a_length)),
+        _events(_without_a_length),
         caught_by=("hands_over_user_commands",),
     ),
     mutant(
         "publisher_counts_user_commands_from_1",
         PUBLISHER,
-        Answers(_events(lambda event: {**event, "number": event["number"] + 1})),
+        _events(lambda event: {**event, "number": event["number"] + 1}),
         caught_by=("hands_over_user_commands",),
     ),
     mutant(
@@ -104,7 +97,7 @@ MUTANTS = (
     mutant(
         "publisher_puts_a_length_into_user_responses",
         PUBLISHER,
-        Says(_responses(lambda frame: _with_payload(frame, frame[2:6] + frame[6:]))),
+        Says(_responses(lambda frame: with_payload(frame, frame[2:6] + frame[6:]))),
         caught_by=("user_responses_name_their_command",),
     ),
     mutant(
@@ -116,7 +109,7 @@ MUTANTS = (
     mutant(
         "subscriber_takes_a_length_off_user_responses",
         SUBSCRIBER,
-        Answers(_events(_without_a_length)),
+        _events(_without_a_length),
         caught_by=("hands_over_user_responses",),
     ),
     mutant(

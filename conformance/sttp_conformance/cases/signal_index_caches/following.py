@@ -16,6 +16,7 @@ from sttp_conformance.checks import SUBSCRIBER, check
 from sttp_conformance.grid import SIGNALS, rows
 from sttp_conformance.picking import only
 from sttp_conformance.scripted_publisher import ScriptedPublisher
+from sttp_conformance.sessions import interleaved
 from sttp_conformance.violation import Violation
 
 
@@ -80,14 +81,7 @@ async def reads_each_packet_with_the_cache_that_it_names(case: Case) -> None:
     async with case.publisher() as peer:
         await peer.serve()
         double_buffered(peer)
-        other = permuted(3)
-        await peer.offer(other, cache_index=1, succeed=False)
-        sent = []
-        for active in (0, 1, 0, 1, 1, 0):
-            peer.active = active
-            frame = case.frame(0, 1, 7)
-            await peer.send(frame, tssc=False)
-            sent += rows(frame, other if active else SIGNALS)
+        sent = await interleaved(case, peer, permuted(3), tssc=False)
         received = await case.received(len(sent))
         case.require(received == sent, f"each measurement under the signal of its cache: {sent}", received)
 

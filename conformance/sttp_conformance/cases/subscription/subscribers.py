@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from typing import Any
 
 from sttp.codes import Command, DataPacketFlags, Role
 from sttp.wire import commands, responses
@@ -13,6 +14,7 @@ from sttp_conformance.checks import SUBSCRIBER, check
 from sttp_conformance.control import ControlError
 from sttp_conformance.grid import SIGNALS
 from sttp_conformance.scripted_peer import frame
+from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.sessions import cache_goes_on, said
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -177,15 +179,21 @@ async def reports_a_refused_subscription(case: Case) -> None:
 # --- Unsubscribe
 
 
+async def _unsubscribing(case: Case, peer: ScriptedPublisher) -> asyncio.Task[Any]:
+    """Let a subscriber that is served unsubscribe. Nobody answers; what it says on the control channel is due."""
+    await peer.serve()
+    await cache_goes_on(case, peer)
+    peer.polite = False
+    asking = asyncio.create_task(case.control.ask("unsubscribe"))
+    await peer.expect(commands.Unsubscribe)
+    return asking
+
+
 @check(SUBSCRIBER, needs=("control:unsubscribe", "control:report"), fresh=True)
 async def ignores_data_after_unsubscribe(case: Case) -> None:
     """A subscriber reports nothing of the data that arrives after its Unsubscribe."""
     async with case.publisher() as peer:
-        await peer.serve()
-        await cache_goes_on(case, peer)
-        peer.polite = False
-        asking = asyncio.create_task(case.control.ask("unsubscribe"))
-        await peer.expect(commands.Unsubscribe)
+        asking = await _unsubscribing(case, peer)
         await asking
         await peer.send(case.frame(0))
         await case.received_nothing(what="nothing after Unsubscribe")
@@ -195,11 +203,7 @@ async def ignores_data_after_unsubscribe(case: Case) -> None:
 async def unsubscribes_and_subscribes_again(case: Case) -> None:
     """Unsubscribe is empty, and though nobody answers it Subscribe can be said again."""
     async with case.publisher() as peer:
-        await peer.serve()
-        await cache_goes_on(case, peer)
-        peer.polite = False
-        asking = asyncio.create_task(case.control.ask("unsubscribe"))
-        await peer.expect(commands.Unsubscribe)
+        asking = await _unsubscribing(case, peer)
         with suppress(ControlError):
             await asking
         last = said(peer.recording, Role.SUBSCRIBER)[-1]

@@ -18,7 +18,7 @@ from sttp_conformance.cases.tssc.by_hand import EVERY_INDEX, LAST_SEQUENCE, deco
 from sttp_conformance.checks import PUBLISHER, check
 from sttp_conformance.exact import SPECIAL_VALUES, publish_exactly, series
 from sttp_conformance.overheard import data_packets
-from sttp_conformance.picking import everything, only, publish_and_compare
+from sttp_conformance.picking import everything, only, publish_and_compare, publish_one_behind_others
 from sttp_conformance.scripted_subscriber import TSSC, ScriptedSubscriber
 from sttp_conformance.violation import NotSupported, Skip
 from sttp_conformance.ways import Direction
@@ -181,12 +181,7 @@ async def sends_no_empty_tssc_block(case: Case) -> None:
     """No TSSC packet without measurements is sent."""
     async with case.subscriber() as peer:
         await peer.begin(TSSC)
-        signals = await everything(case, peer)
-        await peer.subscribe(only(signals, 1))
-        await peer.fence()
-        for _ in range(3):
-            await case.publish(case.frame(0, 2), signals)
-        await case.publish(case.frame(1), signals)
+        await publish_one_behind_others(case, peer)
         await peer.expect(DataPacket)
         counts = [packet.count for packet in _compressed(peer)]
         case.require(0 not in counts, "no packet before one with a measurement", counts)

@@ -18,7 +18,7 @@ from sttp_conformance.cases.tssc.by_hand import LAST_SEQUENCE, encoded, packet_o
 from sttp_conformance.checks import SUBSCRIBER, check
 from sttp_conformance.control import ControlError
 from sttp_conformance.grid import SIGNALS, rows
-from sttp_conformance.sessions import cache_goes_on
+from sttp_conformance.sessions import cache_goes_on, interleaved
 from sttp_conformance.violation import NotSupported, Violation
 
 _OUT_OF_STEP = 30.0
@@ -90,14 +90,7 @@ async def each_cache_has_a_decoder_of_its_own(case: Case) -> None:
         for _ in range(3):
             await peer.send(case.frame(0, 1, 2), tssc=True)
         await case.received(9)
-        other = SIGNALS.select(np.arange(len(SIGNALS))[::-1])
-        await peer.offer(other, cache_index=1, succeed=False)
-        sent = []
-        for active in (0, 1, 1, 0, 1, 0):
-            peer.active = active
-            each = case.frame(0, 1, 2)
-            await peer.send(each, tssc=True)
-            sent += rows(each, other if active else SIGNALS)
+        sent = await interleaved(case, peer, SIGNALS.select(np.arange(len(SIGNALS))[::-1]), tssc=True)
         received = await case.received(len(sent))
         case.require(received == sent, f"both streams: {sent}", received)
 

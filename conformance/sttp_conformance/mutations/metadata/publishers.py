@@ -10,16 +10,7 @@ from sttp_conformance.checks import PUBLISHER
 from sttp_conformance.faults import Hears, Says
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.mutations.metadata.documents import rewritten
-from sttp_conformance.rewrites import (
-    CLOSE,
-    Conversation,
-    Item,
-    Rewrite,
-    added_before,
-    dropped,
-    edited,
-    replaced,
-)
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, dropped, edited, replaced
 
 _REFRESH = Command.METADATA_REFRESH
 _SUCCEEDED = Response.SUCCEEDED

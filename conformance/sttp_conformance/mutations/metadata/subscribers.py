@@ -10,19 +10,10 @@ from typing import Any
 from sttp.codes import Command, Response
 from sttp.wire.fields import inflate
 from sttp_conformance.checks import SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Answers, Hears, Says, reports
 from sttp_conformance.mutants import mutant
 from sttp_conformance.mutations.metadata.documents import rewritten
-from sttp_conformance.rewrites import (
-    CLOSE,
-    Conversation,
-    Delay,
-    Item,
-    Rewrite,
-    dropped,
-    harmed,
-    replaced,
-)
+from sttp_conformance.rewrites import CLOSE, Conversation, Delay, Item, Rewrite, dropped, harmed, replaced
 
 _REFRESH = Command.METADATA_REFRESH
 _SUCCEEDED = Response.SUCCEEDED
@@ -80,12 +71,9 @@ def _reports_zeros(request: str, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _reports_by_row(request: str, answer: dict[str, Any]) -> dict[str, Any]:
+def _by_row(rows: list[list[Any]]) -> list[list[Any]]:
     """The signal of a measurement is taken from the row of the metadata that has its signal index."""
-    if request == "report":
-        rows = answer["measurements"]
-        return answer | {"measurements": [[other[0], *row[1:]] for row, other in zip(rows, rows[::-1], strict=True)]}
-    return answer
+    return [[other[0], *row[1:]] for row, other in zip(rows, rows[::-1], strict=True)]
 
 
 def _is_no_xml(frame: bytes, conversation: Conversation) -> bool:
@@ -225,7 +213,7 @@ MUTANTS = (
     mutant(
         "subscriber_numbers_signals_by_their_row",
         SUBSCRIBER,
-        Answers(_reports_by_row),
+        reports(_by_row),
         caught_by=("takes_signal_indexes_from_the_cache",),
     ),
     mutant(

@@ -11,15 +11,7 @@ from sttp_conformance.checks import PUBLISHER
 from sttp_conformance.faults import Hears, Says
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.mutations.signal_index_caches.images import imaged, plain_image, slotted
-from sttp_conformance.rewrites import (
-    CLOSE,
-    Conversation,
-    Item,
-    Rewrite,
-    dropped,
-    edited,
-    replaced,
-)
+from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, dropped, edited, replaced
 
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
 _DATA = Response.DATA_PACKET
@@ -63,7 +55,7 @@ def _oldest_waiting(frame: bytes, conversation: Conversation) -> tuple[Item, ...
 def _changes_slot_at_needless_confirms(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     memory = conversation.memory
     if frame[0] == _CACHE:
-        memory["caches"] = memory.get("caches", 0) + 1
+        conversation.count("caches")
         return (_recached(frame, frame[6] ^ memory.get("needless", 0) % 2),)
     return (frame,)
 
@@ -71,8 +63,7 @@ def _changes_slot_at_needless_confirms(frame: bytes, conversation: Conversation)
 def _counts_needless_confirms(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     memory = conversation.memory
     if frame[:1] == bytes((_CONFIRM,)):
-        memory["confirms"] = memory.get("confirms", 0) + 1
-        memory["needless"] = max(memory["confirms"] - memory.get("caches", 0), memory.get("needless", 0))
+        memory["needless"] = max(conversation.count("confirms") - memory.get("caches", 0), memory.get("needless", 0))
     return (frame,)
 
 

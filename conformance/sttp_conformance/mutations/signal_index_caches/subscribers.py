@@ -11,7 +11,7 @@ from sttp.errors import ProtocolError
 from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp_conformance.cache_images import walk, write_image
 from sttp_conformance.checks import SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Hears, Says, reports
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.mutations.signal_index_caches.images import imaged, plain_image, slotted
 from sttp_conformance.rewrites import (
@@ -23,6 +23,7 @@ from sttp_conformance.rewrites import (
     added_before,
     edited,
     replaced,
+    with_payload,
 )
 
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
@@ -37,8 +38,7 @@ def _confirms_whatever_comes(frame: bytes, conversation: Conversation) -> tuple[
     try:
         read_signal_index_cache(frame[7:], OperationalModes())
     except ProtocolError:
-        empty = write_image([])
-        return (frame[:2] + (len(empty) + 1).to_bytes(4, "big") + frame[6:7] + empty,)
+        return (with_payload(frame, frame[6:7] + write_image([])),)
     return (frame,)
 
 
@@ -62,14 +62,8 @@ def _keeps_a_cache_in_every_slot(frame: bytes, conversation: Conversation) -> tu
     return (slotted(frame, 0),) if frame[0] == _DATA and not memory.get("both") else (frame,)
 
 
-def _shows_stale_rows() -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    def answers(request: str, answer: dict[str, Any]) -> dict[str, Any]:
-        if request == "report":
-            rows = answer["measurements"]
-            return answer | {"measurements": [row for each in rows for row in ([*each[:3], 0], each)]}
-        return answer
-
-    return answers
+def _with_stale_rows(rows: list[list[Any]]) -> list[list[Any]]:
+    return [row for each in rows for row in ([*each[:3], 0], each)]
 
 
 def _by_position(image: bytes) -> bytes:
@@ -163,7 +157,7 @@ MUTANTS = (
     mutant(
         "subscriber_reports_measurements_of_stale_caches",
         SUBSCRIBER,
-        Answers(_shows_stale_rows()),
+        reports(_with_stale_rows),
         caught_by=("drops_packets_of_stale_slots",),
     ),
     mutant(

@@ -14,7 +14,7 @@ from sttp_conformance.checks import PUBLISHER
 from sttp_conformance.faults import Says
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.mutations.tssc.recoding import is_tssc, recoded, with_ticks
-from sttp_conformance.rewrites import Conversation, Item, Rewrite, edited
+from sttp_conformance.rewrites import Conversation, Item, Rewrite, edited, with_payload
 
 _DATA = Response.DATA_PACKET
 _CACHE = Response.UPDATE_SIGNAL_INDEX_CACHE
@@ -52,14 +52,14 @@ def _with_end_code(frame: bytes, conversation: Conversation) -> tuple[Item, ...]
     """The end code is written always: a byte too many where no bits are pending."""
     if not is_tssc(frame):
         return (frame,)
-    return (frame[:2] + (len(frame) - 5).to_bytes(4, "big") + frame[6:] + b"\0",)
+    return (with_payload(frame, frame[6:] + b"\0"),)
 
 
 def _numbered(frame: bytes, memory: dict[str, Any]) -> bytes:
     """TSSC packets are numbered from 0, whatever numbers they had, as far as a memory reaches."""
     if not is_tssc(frame):
         return frame
-    sequence = memory.get("sequence", 0)
+    sequence: int = memory.get("sequence", 0)
     memory["sequence"] = sequence + 1
     return frame[:12] + sequence.to_bytes(2, "big") + frame[14:]
 
@@ -78,7 +78,7 @@ def _shortened(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
     """Subscribers that repeat their Subscribe are given no new cache, and a stream that is not what it was."""
     memory = conversation.memory
     if frame[0] == _CACHE:
-        memory["caches"] = memory.get("caches", 0) + 1
+        conversation.count("caches")
     if is_tssc(frame) and memory.get("caches", 0) > 1:
         return (frame[:12] + b"\0\x63" + frame[14:],)
     return (frame,)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,19 +12,12 @@ from sttp.errors import ProtocolError
 from sttp.measurement import Columns
 from sttp.wire.tssc import TsscDecoder, TsscEncoder, write_tssc_payload
 from sttp_conformance.checks import SUBSCRIBER
-from sttp_conformance.faults import Answers, Hears, Says
+from sttp_conformance.faults import Hears, Says, reports
 from sttp_conformance.mutants import in_each_direction, mutant
 from sttp_conformance.mutations.tssc.recoding import is_tssc, recoded, with_ticks
 from sttp_conformance.rewrites import CLOSE, Conversation, Item, Rewrite, added_before, replaced
 
 _DATA = Response.DATA_PACKET
-
-
-def _rows(change: Callable[[list[list[Any]]], list[list[Any]]]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """The application reports other measurements."""
-    return lambda request, answer: (
-        answer | {"measurements": change(answer["measurements"])} if request == "report" else answer
-    )
 
 
 def _decodes_behind_a_gap(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -62,7 +54,7 @@ def _one_decoder(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
 def _forgets_at_subscribe() -> tuple[Rewrite, Rewrite]:
     def says(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
         if frame[:1] == bytes((Command.SUBSCRIBE,)):
-            conversation.memory["subscribed"] = conversation.memory.get("subscribed", 0) + 1
+            conversation.count("subscribed")
         return (frame,)
 
     def hears(frame: bytes, conversation: Conversation) -> tuple[Item, ...]:
@@ -155,7 +147,7 @@ MUTANTS = (
     mutant(
         "subscriber_rounds_tssc_values",
         SUBSCRIBER,
-        Answers(_rows(lambda rows: [[*r[:2], r[2] if isinstance(r[2], str) else round(r[2], 1), r[3]] for r in rows])),
+        reports(lambda rows: [[*r[:2], r[2] if isinstance(r[2], str) else round(r[2], 1), r[3]] for r in rows]),
         caught_by=(
             "decodes_constant_values",
             "decodes_slow_signals",
@@ -167,25 +159,25 @@ MUTANTS = (
     mutant(
         "subscriber_drops_values_that_are_no_numbers",
         SUBSCRIBER,
-        Answers(_rows(lambda rows: [row for row in rows if not isinstance(row[2], str)])),
+        reports(lambda rows: [row for row in rows if not isinstance(row[2], str)]),
         caught_by=("decodes_random_bits", "decodes_special_values"),
     ),
     mutant(
         "subscriber_takes_tssc_times_through_a_double",
         SUBSCRIBER,
-        Answers(_rows(lambda rows: [[row[0], int(float(row[1])), *row[2:]] for row in rows])),
+        reports(lambda rows: [[row[0], int(float(row[1])), *row[2:]] for row in rows]),
         caught_by=("decodes_jitter", "decodes_times_that_go_back"),
     ),
     mutant(
         "subscriber_sorts_measurements_by_time",
         SUBSCRIBER,
-        Answers(_rows(lambda rows: sorted(rows, key=lambda row: row[1]))),
+        reports(lambda rows: sorted(rows, key=lambda row: row[1])),
         caught_by=("decodes_times_that_go_back",),
     ),
     mutant(
         "subscriber_keeps_eight_bits_of_the_state",
         SUBSCRIBER,
-        Answers(_rows(lambda rows: [[*row[:3], row[3] & 0xFF] for row in rows])),
+        reports(lambda rows: [[*row[:3], row[3] & 0xFF] for row in rows]),
         caught_by=("decodes_changing_flags",),
     ),
     mutant(
