@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from sttp.measurement import SignalTable
 from sttp_conformance.dataset import document
 from sttp_conformance.grid import DEVICE
 
-__all__ = ["multitude", "same_signals"]
+__all__ = ["apart", "multitude"]
 
 _PLACE: Final = "<SchemaVersion>"
 
@@ -42,7 +43,18 @@ def multitude(count: int) -> tuple[SignalTable, bytes]:
     return SignalTable(ids, keys), frame.replace(_PLACE, f"{rows}\n{_PLACE}", 1).encode()
 
 
-def same_signals(one: SignalTable, other: SignalTable) -> bool:
-    """Whether two tables have the same signals, each once, whatever their indexes."""
-    first, second = (np.sort(np.ascontiguousarray(each.ids[each.present]).view("V16")[:, 0]) for each in (one, other))
-    return bool(len(first) == len(second) and first.tobytes() == second.tobytes())
+def apart(wanted: SignalTable, got: SignalTable) -> str:
+    """What is different between two tables of signals, whatever their indexes.
+
+    Returns:
+        The first signal that is missing, of nobody, or there twice; empty when both have the same signals, each once.
+    """
+    sorted_ids = (np.sort(np.ascontiguousarray(each.ids[each.present]).view("V16")[:, 0]) for each in (wanted, got))
+    if len({each.tobytes() for each in sorted_ids}) == 1:
+        return ""  # as it mostly is, and of a hundred thousand that is soon seen
+    first, second = (Counter(row.tobytes() for row in each.ids[each.present]) for each in (wanted, got))
+    for more, words in ((first - second, "is missing"), (second - first, "was not to be there")):
+        if more:
+            others = f", and so are {more.total() - 1} others" if words == "is missing" and more.total() > 1 else ""
+            return f"{got.present.sum()} signals: {UUID(bytes=min(more))} {words}{others}"
+    return ""

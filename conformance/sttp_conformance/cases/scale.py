@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from uuid import UUID
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from sttp_conformance.control import ControlError
 from sttp_conformance.grid import SIGNALS, rows
 from sttp_conformance.measurements import Measurements
 from sttp_conformance.metadata_reading import parse
-from sttp_conformance.multitude import multitude, same_signals
+from sttp_conformance.multitude import apart, multitude
 from sttp_conformance.picking import everything, only, publish_and_compare
+from sttp_conformance.same import require_same_measurements, require_same_rows
 from sttp_conformance.scripted_publisher import ScriptedPublisher
 from sttp_conformance.scripted_subscriber import COMPACT, TSSC, ScriptedSubscriber
 from sttp_conformance.sessions import cache_goes_on, goes_on, streaming
@@ -49,18 +51,30 @@ class _Growth:
     def __init__(self, case: Case) -> None:
         self._case = case
         self.limit = _PATIENCE
-        self._began = time.monotonic()
 
-    def begin(self) -> None:
-        """Take the time from here."""
-        self._began = time.monotonic()
+    @contextmanager
+    def timed(self, count: int) -> Iterator[None]:
+        """Take the time that so many signals take.
 
-    def end(self, count: int) -> None:
-        """So many signals have been dealt with."""
-        took = time.monotonic() - self._began
+        Raises:
+            Violation: it was too long.
+        """
+        began = time.monotonic()
+        yield
+        took = time.monotonic() - began
         self._case.note(f"{count} signals take {took:.1f} s, of {self.limit:.0f} s")
         self._case.require(took <= self.limit, f"{count} signals in {self.limit:.1f} s", f"{took:.1f} s")
         self.limit = 2 * took * _MANY / count + self._case.grace.reply
+
+
+@asynccontextmanager
+async def _of_many(case: Case, count: int) -> AsyncIterator[tuple[ScriptedSubscriber, SignalTable]]:
+    """A subscriber of a publisher that has many signals, and these."""
+    signals, document = multitude(count)
+    await case.control.ask("redefine-metadata", within=_PATIENCE, document=document.decode())
+    async with case.subscriber() as peer:
+        await peer.begin(TSSC)
+        yield peer, signals
 
 
 @check(PUBLISHER, needs=("control:redefine-metadata", "control:publish", "metadata"), slow=True, fresh=True, topic="")
@@ -68,25 +82,20 @@ async def serves_100000_signals(case: Case) -> None:
     """A publisher offers a hundred thousand signals, and their data, in some ten times the time of ten thousand."""
     growth = _Growth(case)
     for count in (_FEW, _MANY):
-        signals, document = multitude(count)
-        await case.control.ask("redefine-metadata", within=_PATIENCE, document=document.decode())
-        async with case.subscriber() as peer:
-            await peer.begin(TSSC)
-            growth.begin()
-            subscription = await peer.subscribe(within=growth.limit)
-            got = int(subscription.signals.present.sum())
-            case.require(same_signals(subscription.signals, signals), f"the {count} signals of its metadata", got)
-            await peer.fence()
-            arrived = await _one_of_each(case, peer, subscription.signals, growth.limit)
-            case.require(arrived == count, f"a measurement of each of {count} signals", f"{arrived} signals")
-            growth.end(count)
+        async with _of_many(case, count) as (peer, signals):
+            with growth.timed(count):
+                offered = (await peer.subscribe(within=growth.limit)).signals
+                amiss = apart(signals, offered)
+                case.require(not amiss, f"the {count} signals of its metadata", amiss)
+                await peer.fence()
+                await _one_of_each(case, peer, offered, growth.limit)
 
 
-async def _one_of_each(case: Case, peer: ScriptedSubscriber, signals: SignalTable, within: float) -> int:
+async def _one_of_each(case: Case, peer: ScriptedSubscriber, signals: SignalTable, within: float) -> None:
     """Let a measurement of each signal be published.
 
-    Returns:
-        How many signals arrived.
+    Raises:
+        Violation: of some signal nothing arrived.
     """
     ids: set[bytes] = set()
     for start in range(0, len(signals), _SHARE):
@@ -94,7 +103,16 @@ async def _one_of_each(case: Case, peer: ScriptedSubscriber, signals: SignalTabl
         await case.publish(frame, signals)
         arrived = await peer.measurements(len(frame.ticks), within=within)
         ids.update(each.tobytes() for each in arrived.rows["signal_id"])
-    return len(ids)
+    _require_all(case, signals, ids, "a measurement of each of")
+
+
+def _require_all(case: Case, signals: SignalTable, found: Collection[bytes], what: str) -> None:
+    """Check that there are as many signals as there should be; the message names the first that is missing."""
+    count = int(signals.present.sum())
+    if len(found) != count:
+        wanted = (row.tobytes() for row in signals.ids[signals.present])
+        missing = next((UUID(bytes=each) for each in wanted if each not in found), None)
+        case.require(False, f"{what} {count} signals", f"{len(found)}; the first that is missing is {missing}")
 
 
 @check(PUBLISHER, needs=("control:redefine-metadata", "metadata"), slow=True, fresh=True, topic="")
@@ -102,16 +120,12 @@ async def gives_metadata_of_100000_signals(case: Case) -> None:
     """A publisher gives metadata of a hundred thousand signals whole, in some ten times the time of ten thousand."""
     growth = _Growth(case)
     for count in (_FEW, _MANY):
-        signals, document = multitude(count)
-        await case.control.ask("redefine-metadata", within=_PATIENCE, document=document.decode())
-        async with case.subscriber() as peer:
-            await peer.begin(TSSC)
-            growth.begin()
-            await peer.say(commands.MetadataRefresh())
-            answer = await peer.find(responses.Metadata, within=growth.limit, what="Succeeded for MetadataRefresh")
-            growth.end(count)
-        got = parse(answer.document).column("MeasurementDetail", "SignalID")
-        case.require(len(set(got)) == len(signals), f"{count} signals", len(set(got)))
+        async with _of_many(case, count) as (peer, signals):
+            with growth.timed(count):
+                await peer.say(commands.MetadataRefresh())
+                answer = await peer.find(responses.Metadata, within=growth.limit, what="Succeeded for MetadataRefresh")
+        got = set(parse(answer.document).column("MeasurementDetail", "SignalID"))
+        _require_all(case, signals, _bytes(got), "metadata of")
 
 
 @check(SUBSCRIBER, needs=("control:report",), slow=True, topic="")
@@ -123,17 +137,14 @@ async def takes_data_of_100000_signals(case: Case) -> None:
         async with case.publisher() as peer:
             await peer.accept_modes()
             await peer.wait_for_subscribe()
-            growth.begin()
-            await peer.offer(signals, within=growth.limit)
-            for start in range(0, count, _SHARE):
-                frame = case.frame(*range(start, start + _SHARE))
-                await peer.send(frame)
-                received = await case.received(_SHARE, within=growth.limit)
-                wanted = rows(frame, signals)
-                case.require(
-                    sorted(received) == sorted(wanted), f"the measurements of signals from {start} on", "others"
-                )
-            growth.end(count)
+            with growth.timed(count):
+                await peer.offer(signals, within=growth.limit)
+                for start in range(0, count, _SHARE):
+                    frame = case.frame(*range(start, start + _SHARE))
+                    await peer.send(frame)
+                    received = await case.received(_SHARE, within=growth.limit)
+                    what = f"the measurements of signals from {start} on"
+                    require_same_rows(case, rows(frame, signals), received, what, ordered=False)
 
 
 @check(SUBSCRIBER, needs=("control:refresh-metadata",), slow=True, topic="")
@@ -145,18 +156,29 @@ async def reads_metadata_of_100000_signals(case: Case) -> None:
         async with case.publisher() as peer:
             await peer.serve()
             peer.document = document
-            growth.begin()
-            asking = asyncio.create_task(case.control.ask("refresh-metadata", within=max(growth.limit, _PATIENCE)))
-            try:
-                await peer.expect(commands.MetadataRefresh)
-                await peer.give_metadata()
-                found = set((await asking)["signals"])
-            finally:
-                asking.cancel()
-                with suppress(asyncio.CancelledError, ControlError):
-                    await asking
-            growth.end(count)
-            case.require(len(found) == len(signals), f"{count} signals", len(found))
+            with growth.timed(count):
+                asking = asyncio.create_task(case.control.ask("refresh-metadata", within=max(growth.limit, _PATIENCE)))
+                try:
+                    await peer.expect(commands.MetadataRefresh)
+                    await peer.give_metadata()
+                    found = set((await asking)["signals"])
+                finally:
+                    asking.cancel()
+                    with suppress(asyncio.CancelledError, ControlError):
+                        await asking
+            _require_all(case, signals, _bytes(found), "that the application finds")
+
+
+def _bytes(found: Iterable[object]) -> set[bytes]:
+    """Signal IDs that are written as text; what is none counts, too."""
+    return {_signal_id(str(each)) for each in found}
+
+
+def _signal_id(text: str) -> bytes:
+    try:
+        return UUID(text).bytes
+    except ValueError:
+        return text.encode()
 
 
 # --- thousands of messages, hundreds of caches
@@ -174,9 +196,7 @@ async def streams_thousands_of_messages(case: Case) -> None:
                 await asyncio.gather(*(case.publish(each, signals) for each in sent))
                 wanted = Measurements.of(Columns.concatenate(sent), signals)
                 got = await peer.measurements(len(wanted))
-                case.require(
-                    sorted(got.lines()) == sorted(wanted.lines()), "the measurements as they were published", "others"
-                )
+                require_same_measurements(case, wanted, got, "the measurements as they were published")
 
 
 @check(PUBLISHER, needs=("control:publish",), topic="")
@@ -203,7 +223,8 @@ async def takes_thousands_of_messages(case: Case) -> None:
             await peer.say(*packets, responses.NoOP())
             wanted = rows(Columns.concatenate(sent), SIGNALS)
             received = await case.received(len(wanted))
-            case.require(received == wanted, f"the measurements of {len(packets)} messages in order", "others")
+            what = f"the measurements of {len(packets)} messages in order"
+            require_same_rows(case, wanted, received, what, ordered=True)
 
 
 @check(SUBSCRIBER, needs=("control:report",), topic="")
@@ -219,7 +240,8 @@ async def follows_hundreds_of_caches(case: Case) -> None:
             await peer.send(frame)
             wanted += rows(frame, signals)
         received = await case.received(len(wanted))
-        case.require(received == wanted, f"what {_CACHES} caches say of their measurements", "others")
+        what = f"what {_CACHES} caches say of their measurements"
+        require_same_rows(case, wanted, received, what, ordered=True)
 
 
 # --- hundreds of connections
@@ -289,9 +311,9 @@ async def serves_fifty_subscribers_at_once(case: Case) -> None:
             frame = case.frame(*range(len(signals[0])))
             await case.publish(frame, signals[0])
             for number, (peer, own) in enumerate(zip(peers, signals, strict=True)):
-                got = sorted((await peer.measurements(len(own))).lines())
-                wanted = sorted(Measurements.of(frame, signals[0]).lines())
-                case.require(got == wanted, f"the measurements as they were published, at subscriber {number}", got)
+                got = await peer.measurements(len(own))
+                what = f"the measurements as they were published, at subscriber {number}"
+                require_same_measurements(case, Measurements.of(frame, signals[0]), got, what)
 
 
 @check(SUBSCRIBER, directions=(Direction.REVERSE,), needs=("control:report",))
@@ -315,4 +337,5 @@ async def _is_served(case: Case, peer: ScriptedPublisher) -> None:
     frame = case.frame(0, 7)
     await peer.send(frame)
     received = await case.received(2)
-    case.require(received == rows(frame, SIGNALS), "the measurements of the first publisher", received)
+    what = "the measurements of the first publisher"
+    require_same_rows(case, rows(frame, SIGNALS), received, what, ordered=True)
