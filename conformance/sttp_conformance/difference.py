@@ -70,8 +70,13 @@ class Difference:
             return 2
         return int(any(change.is_loss for change in self.changes))
 
-    def lines(self) -> Iterator[str]:
-        """The difference for people: losses first."""
+    def lines(self, *, every: bool = False) -> Iterator[str]:
+        """The difference for people: losses first.
+
+        Args:
+            every: whether what only one of the runs has is listed where the other is a part of the suite; else it is
+                counted.
+        """
         for name, record in (("old", self.old), ("new", self.new)):
             part = f", a part of the suite: {record.selected}" if record.selected else ""
             yield (
@@ -83,23 +88,28 @@ class Difference:
             return
         changes = self.changes
         both = [each for each in changes if each.old and each.new]
-        for heading, chosen in (
-            ("passed, and no longer does", [each for each in changes if each.is_loss]),
-            ("passes now", [each for each in both if each.new and each.new.verdict is Verdict.PASSED]),
+        appeared = [each for each in changes if each.old is None]
+        gone = [each for each in changes if each.new is None and not each.is_loss]
+        for heading, chosen, is_counted in (
+            ("passed, and no longer does", [each for each in changes if each.is_loss], False),
+            ("passes now", [each for each in both if each.new and each.new.verdict is Verdict.PASSED], False),
             (
                 "other verdicts",
                 [each for each in both if not each.is_loss and each.new and each.new.verdict is not Verdict.PASSED],
+                False,
             ),
-            ("appeared", [each for each in changes if each.old is None]),
-            (
-                "not made, for it is only a part" if self.new.selected else "vanished",
-                [each for each in changes if each.new is None and not each.is_loss],
-            ),
+            ("only in the new run, for the old one is a part of the suite", appeared, True)
+            if self.old.selected
+            else ("appeared", appeared, False),
+            ("only in the old run, for the new one is a part of the suite", gone, True)
+            if self.new.selected
+            else ("vanished", gone, False),
         ):
             if chosen:
+                is_listed = every or not is_counted
                 yield ""
-                yield f"{heading}: {len(chosen)}"
-                for change in chosen:
+                yield f"{heading}: {len(chosen)}{'' if is_listed else ' (--all lists them)'}"
+                for change in chosen if is_listed else ():
                     yield f"  {change}"
                     if change.is_loss and change.new and change.new.message:
                         yield f"    {change.new.message}"

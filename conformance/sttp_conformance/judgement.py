@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sttp_conformance.adapter import WORDS, Adapter
+from sttp_conformance.adapter import Adapter
 from sttp_conformance.checks import Check
 from sttp_conformance.expectations import Expectation, Known
 from sttp_conformance.lane import Outcome
 from sttp_conformance.ledger import Ledger
 from sttp_conformance.selection import Selection
+from sttp_conformance.unknown_names import unknown_names
 from sttp_conformance.verdicts import Result, Verdict
 from sttp_conformance.ways import ENDS, Way
 
 __all__ = ["Judgement"]
-
-_CAPABILITIES = ("version", "encoding", "control")
 
 
 class Judgement:
@@ -90,30 +88,23 @@ class Judgement:
 
     def stale(self, results: Sequence[Result], checks: Mapping[str, Check]) -> tuple[str, ...]:
         """Entries of the lists that apply to nothing any more, one line for each."""
+        unknown = unknown_names(self._adapter, checks, self._ledger)
         found = []
         for entry in self._adapter.expectations.known:
-            if entry.check not in checks:
-                found.append(f"{entry}: there is no such check{_meant(entry.check, checks)}")
+            if str(entry) in unknown:
+                found.append(unknown[str(entry)])
             elif self._selection.is_whole and not any(
                 entry.fits(each.check, each.subject, each.role, each.direction, each.transport)
                 and each.verdict is not Verdict.UNSUPPORTED
                 for each in results
             ):
                 found.append(f"{entry}: it applies to nothing that was checked")
-        names = {*checks, *ENDS, *self._ledger.requirements, *WORDS}
         for what, reason in self._adapter.expectations.unsupported.items():
-            is_known = what in names or what.partition(":")[0] in _CAPABILITIES
             is_asked_for = what in ENDS or any(
                 what in (check.name, *check.requirements, *check.needs) for check in checks.values()
             )
-            if not is_known:
-                found.append(f"unsupported {what}: it is no end, capability, check or requirement{_meant(what, names)}")
+            if what in unknown:
+                found.append(unknown[what])
             elif is_asked_for and self._selection.is_whole and not any(each.message == reason for each in results):
                 found.append(f"unsupported {what}: it applies to nothing that would have been checked")
         return tuple(found)
-
-
-def _meant(name: str, names: Iterable[str]) -> str:
-    """What somebody who wrote a name that does not exist may have meant."""
-    near = difflib.get_close_matches(name, sorted(names), n=2, cutoff=0.75)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -44,6 +44,12 @@ class Item:
         where = "-vs-".join(f"{way.direction}-{way.transport}" for way in self.ways)
         return f"{self.check.name}{f'-{self.subject.name}' if self.subject else ''}-{where}"
 
+    @property
+    def words(self) -> set[str]:
+        """What `-k` chooses it by, besides its name: chapters and requirements of the check and of what is compared."""
+        checks = [self.check] if self.subject is None else [self.check, self.subject]
+        return {word for each in checks for word in (each.chapter, *each.requirements)}
+
 
 def _selection(config: pytest.Config) -> Selection:
     return Selection(

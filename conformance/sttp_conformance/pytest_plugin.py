@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from sttp_conformance.pytest_bench import Bench
 
-__all__ = ["pytest_addoption", "pytest_generate_tests", "sttp_bench"]
+__all__ = ["pytest_addoption", "pytest_generate_tests", "pytest_itemcollected", "sttp_bench"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +42,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     found = items(Path(path), metafunc.config)
     metafunc.parametrize("sttp_item", found, ids=[each.id for each in found])
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k` choose by chapter and by requirement, as that of `sttp conformance run` does."""
+    call = getattr(item, "callspec", None)
+    found = call.params.get("sttp_item") if call is not None else None
+    if found is not None:
+        item.extra_keyword_matches.update(found.words)
 
 
 @pytest.fixture(scope="session")

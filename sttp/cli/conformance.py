@@ -121,12 +121,16 @@ def run(
 def smoke(adapter: AdapterArgument, directions: Directions = None, transports: Transports = None) -> None:
     """Start every end of an implementation once and let it answer, which takes seconds.
 
-    The exit code is 0 when all work, 1 when the implementation does not answer, and 2 when the adapter does not work.
+    The exit code is 0 when all work, 1 when the implementation does not answer or a list of the adapter file has a name
+    that nothing has, and 2 when the adapter does not work.
     """
     import tempfile  # noqa: PLC0415 - see above
 
+    from sttp_conformance.checks import load_checks  # noqa: PLC0415
+    from sttp_conformance.ledger import load_ledger  # noqa: PLC0415
     from sttp_conformance.runner import prepared  # noqa: PLC0415
     from sttp_conformance.smoke import smoke as try_all  # noqa: PLC0415
+    from sttp_conformance.unknown_names import unknown_names  # noqa: PLC0415
 
     found = _adapter(adapter)
     selection = _selection(None, directions, transports, found, slow=False)
@@ -134,9 +138,12 @@ def smoke(adapter: AdapterArgument, directions: Directions = None, transports: T
         tried = asyncio.run(try_all(found, selection.ways(found), prepared(folder)))
     for line in tried.lines:
         print(printable(line.text))
+    unknown = unknown_names(found, load_checks(), load_ledger())
+    for text in unknown.values():
+        print(printable(f"{found.file}: {text}"))
     if any(line.adapter_is_broken for line in tried.lines):
         raise typer.Exit(_BROKEN)
-    raise typer.Exit(int(not all(line.works for line in tried.lines)))
+    raise typer.Exit(int(bool(unknown) or not all(line.works for line in tried.lines)))
 
 
 ResultArgument = typer.Argument(metavar="RESULT", help="A results.json, or the folder that it is in.")
@@ -163,6 +170,8 @@ def report(
 
     files = out or []
     for file in files:
+        if file.is_dir():
+            raise UsageError(f"--out {file}: this is a folder; name a file in it, such as {file / 'report.html'}")
         if file.suffix not in FORMS:
             raise UsageError(f"--out {file}: the name of the file ends in {', '.join(FORMS)}")
         if file.suffix in (".svg", ".xml") and len(results) > 1:
@@ -188,8 +197,16 @@ def report(
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The results.json of the run before, or its folder.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The results.json of the run after, or its folder.")],
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="List the verdicts too that only one run has, where the other is a part of the suite."
+        ),
+    ] = False,
 ) -> None:
     """Say what is different between two runs: which verdicts changed, which checks appeared, and which vanished.
+
+    Where one of the runs is a part of the suite (-k, --direction, --transport), what only the other has is counted.
 
     The exit code is 0 when everything that passed still does, 1 when something that passed no longer does or is not
     there any more, and 2 when there is nothing to compare. What is known to be flaky is told and does not matter.
@@ -197,7 +214,7 @@ def diff(
     from sttp_conformance.difference import Difference  # noqa: PLC0415 - see above
 
     difference = Difference(_record(old), _record(new))
-    for line in difference.lines():
+    for line in difference.lines(every=every):
         print(printable(line))
     raise typer.Exit(difference.exit_code)
 
@@ -324,6 +341,16 @@ def _no_idle_words(words: list[str] | None) -> None:
 
 def _make_folder(path: Path) -> None:
     """Make the folder for reports before a run of minutes, not after it."""
+    from sttp_conformance.reports import FORMS  # noqa: PLC0415 - see above
+
+    if path.suffix in FORMS and not path.is_dir():
+        folder = path.with_suffix("")
+        raise UsageError(
+            f"--out {path}: a run writes several files, so this is to be a folder, such as {folder}. Behind it, "
+            f"sttp conformance report {folder} --out {path} makes one file of them"
+        )
+    if path.is_file():
+        raise UsageError(f"--out {path}: a run writes several files, so this is to be a folder, and it is a file")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

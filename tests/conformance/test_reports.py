@@ -176,6 +176,9 @@ def test_all_forms_are_written_by_the_end_of_the_name(tmp_path: Path, capsys: py
     assert "this is made of one run, not of 2" in capsys.readouterr().err
     assert main(["conformance", "report", str(file), "--out", str(tmp_path / "report.pdf")]) == 2
     assert "the name of the file ends in .html, .txt, .svg, .xml" in capsys.readouterr().err
+    (tmp_path / "folder.html").mkdir()
+    assert main(["conformance", "report", str(file), "--out", str(tmp_path / "folder.html")]) == 2
+    assert "folder.html: this is a folder; name a file in it, such as " in capsys.readouterr().err
 
 
 def test_without_jinja2_all_but_the_page_is_written(
@@ -243,5 +246,25 @@ def test_a_run_that_could_not_be_made_is_no_difference(tmp_path: Path, capsys: p
 def test_what_a_part_of_the_suite_does_not_make_is_not_lost(tmp_path: Path) -> None:
     old, new = record(result("a"), result("b")), record(result("a"), selected="-k a")
     assert Difference(old, new).exit_code == 0
-    assert "not made, for it is only a part: 1" in list(Difference(old, new).lines())
     assert Difference(old, record(result("a"))).exit_code == 1
+
+
+def test_what_only_one_run_has_is_counted_where_the_other_is_a_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, part = record(result("a"), result("b"), result("c")), record(result("a"), selected="-k a")
+    assert list(Difference(whole, part).lines())[2:] == [
+        "",
+        "only in the old run, for the new one is a part of the suite: 2 (--all lists them)",
+    ]
+    assert list(Difference(part, whole).lines())[2:] == [
+        "",
+        "only in the new run, for the old one is a part of the suite: 2 (--all lists them)",
+    ]
+    old, new = written(tmp_path, whole, "old.json"), written(tmp_path, part, "new.json")
+    assert main(["conformance", "diff", str(old), str(new), "--all"]) == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "only in the old run, for the new one is a part of the suite: 2",
+        "  b (publisher, forward over tcp): it was passed",
+        "  c (publisher, forward over tcp): it was passed",
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -131,6 +133,15 @@ async def test_mutants_are_caught(ours: Adapter) -> None:
     assert all(each.proofs for each in judged)
 
 
+async def test_a_needless_confirmation_is_told_with_what_was_said_before(ours: Adapter) -> None:
+    (judged,) = await prove(ours, [load_mutants()["subscriber_confirms_every_buffer_block"]])
+    assert judged.proofs
+    assert {proof.message for proof in judged.proofs} == {
+        "expected the confirmation of buffer block 2, the only one of the blocks 0, 1 and 2 that asks for it, "
+        "not that of 0"
+    }
+
+
 async def test_ours_passes_over_tls(over_tls: Adapter) -> None:
     record = await judged(over_tls, "turns_strangers_away", "in_the_clear", "answers_operational_modes", directions=())
     assert record.exit_code == 0
@@ -157,6 +168,33 @@ def test_an_adapter_with_tls_has_to_take_certificates(tmp_path: Path) -> None:
         read_adapter(tmp_path)
 
 
+def test_the_smoke_test_tells_names_that_nothing_has(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for file in FOLDER.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / "adapter.toml").open("a") as lists:
+        lists.write("\n[[known-flaky]]\ncheck = 'waits_for_operational_mode'\nreason = '?'\n")
+    arguments = ["--direction", "forward", "--transport", "tcp"]
+    assert main(["conformance", "smoke", str(tmp_path), *arguments]) == 1
+    *works, unknown = capsys.readouterr().out.splitlines()
+    assert len(works) == 2
+    assert all(": works; " in line for line in works)
+    assert unknown.startswith(f"{tmp_path / 'adapter.toml'}: known-flaky waits_for_operational_mode: there is no such")
+    assert main(["conformance", "smoke", str(FOLDER), *arguments]) == 0
+
+
+def test_pytest_chooses_checks_by_chapter_and_by_requirement(tmp_path: Path) -> None:
+    suite = ["-m", "pytest", "--pyargs", "sttp_conformance", "-p", "no:cacheprovider", "--collect-only", "-q"]
+    found = subprocess.run(
+        [sys.executable, *suite, "--sttp-adapter", str(FOLDER), "-k", "keep_alive or STTP-NEG-002"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    checks = load_checks().values()
+    chosen = {each.name for each in checks if each.chapter == "keep_alive" or "STTP-NEG-002" in each.requirements}
+    assert all(f"[{name}-forward-tcp]" in found or f"[{name}-reverse-tcp]" in found for name in chosen)
+    others = {each.name for each in checks if not each.compares} - chosen
+    assert not any(f"[{name}-" in found for name in others)
+
+
 def test_an_adapter_that_is_wrong_is_bad_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "adapter.toml").write_text("contract = 1")
     assert main(["conformance", "run", str(tmp_path)]) == 2
@@ -179,11 +217,18 @@ def test_a_word_that_chooses_no_mutant_is_bad_usage(capsys: pytest.CaptureFixtur
 def test_a_folder_that_cannot_be_made_is_told_before_the_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "report").touch()
-    assert main(["conformance", "run", str(FOLDER), "--out", str(tmp_path / "report")]) == 2
-    said = capsys.readouterr()
-    assert "report: this folder cannot be made: File exists" in said.err
-    assert said.out == ""
+    file = tmp_path / "report"
+    file.touch()
+    for out, why in (
+        (file, f"--out {file}: a run writes several files, so this is to be a folder, and it is a file"),
+        (file / "first", f"--out {file / 'first'}: this folder cannot be made: Not a directory"),
+        (tmp_path / "page.html", f"such as {tmp_path / 'page'}. Behind it, sttp conformance report"),
+    ):
+        assert main(["conformance", "run", str(FOLDER), "--out", str(out)]) == 2
+        said = capsys.readouterr()
+        assert why in said.err
+        assert said.out == ""
+    assert [each.name for each in tmp_path.iterdir()] == ["report"]
 
 
 def test_a_requirement_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

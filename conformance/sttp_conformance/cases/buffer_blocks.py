@@ -186,9 +186,10 @@ async def _handed_over(case: Case, *payloads: bytes, signal: int = 0) -> None:
     case.require(not rest, f"{len(payloads)} blocks and no more", rest)
 
 
-async def _confirmed(case: Case, peer: ScriptedPublisher, sequence: int) -> None:
-    found = await peer.expect(commands.ConfirmBufferBlock, harmless=(commands.UpdateProcessingInterval,))
-    case.require(found.sequence == sequence, f"the confirmation of block {sequence}", found.sequence)
+async def _confirmed(case: Case, peer: ScriptedPublisher, sequence: int, *, said: str = "") -> None:
+    what = f"the confirmation of buffer block {sequence}{f', {said}' if said else ''}"
+    found = await peer.expect(commands.ConfirmBufferBlock, what=what, harmless=(commands.UpdateProcessingInterval,))
+    case.require(found.sequence == sequence, what, f"that of {found.sequence}")
 
 
 @check(SUBSCRIBER, needs=("buffer-blocks",))
@@ -218,7 +219,7 @@ async def leaves_other_buffer_blocks_unconfirmed(case: Case) -> None:
         await peer.serve()
         await peer.say(_block(0, b"do not", BufferBlockFlags.NONE), _block(1, b"confirm", BufferBlockFlags.NONE))
         await peer.say(_block(2, b"but this"))
-        await _confirmed(case, peer, 2)
+        await _confirmed(case, peer, 2, said="the only one of the blocks 0, 1 and 2 that asks for it")
 
 
 @check(SUBSCRIBER, needs=_HANDED_OVER)
