@@ -20,14 +20,14 @@ __all__ = ["spoil", "spoiled_timers"]
 def spoil(implementation: Implementation, mutant: Mutant) -> None:
     """Let an implementation that runs be wrong from its next connection on; where the mutant is right, honest."""
     way = implementation.way
-    faults = mutant.faults if mutant.where.holds(way) else None
-    tls = next((each for each in faults or () if isinstance(each, BadTls)), None)
-    implementation.over = _over(faults, way) if faults is not None and tls is None else (lambda stream: stream)
+    faults = mutant.faults if mutant.where.holds(way) else ()
+    tls = next((each for each in faults if isinstance(each, BadTls)), None)
+    implementation.over = _over(faults, way) if faults and tls is None else lambda stream: stream
     implementation.below = _below(tls, implementation) if tls is not None and way.is_secure else lambda stream: stream
-    implementation.datagrams = _datagrams(faults or ())
+    implementation.datagrams = _datagrams(faults)
     if implementation.control is not None:
-        implementation.control.altered = _changed([each.change for each in faults or () if isinstance(each, Answers)])
-        implementation.control.asked = _changed([each.change for each in faults or () if isinstance(each, IsAsked)])
+        implementation.control.altered = _changed([each.change for each in faults if isinstance(each, Answers)])
+        implementation.control.asked = _changed([each.change for each in faults if isinstance(each, IsAsked)])
 
 
 def spoiled_timers(mutant: Mutant | None) -> Mapping[str, float]:
