@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -21,9 +21,10 @@ from sttp.metadata.cells import adapt_column
 from sttp.metadata.narrowing import only_signals
 from sttp.metadata.ownership import owned_as_asked, without_lone_rows
 from sttp.metadata.records import MEASUREMENTS
+from sttp.metadata.xml_writer import write_dataset_in_pieces
 from sttp.offload import offload
 from sttp.wire.fields import deflate, deflate_pieces
-from sttp.wire.signal_index_cache import are_usual_keys, check_keys
+from sttp.wire.signal_index_cache import check_keys
 
 __all__ = ["Catalogue"]
 
@@ -32,7 +33,7 @@ OWNERSHIP: Final = ModeFlags.RECEIVE_INTERNAL_METADATA | ModeFlags.RECEIVE_EXTER
 _USUAL: Final = OWNERSHIP | ModeFlags.COMPRESS_METADATA | ModeFlags.GZIP
 
 SMALL: Final = 1_000
-"""Measurements up to which what is sent about them is made on the spot; that takes a few milliseconds."""
+"""Rows or signals up to which what is sent about them is made on the spot; that takes a few milliseconds."""
 
 
 _MOST_SEEN: Final = 64
@@ -53,10 +54,13 @@ class Catalogue:
 
     def __init__(self, metadata: Metadata) -> None:
         measurements = metadata.dataset.table(MEASUREMENTS.name)
-        if not are_usual_keys(adapt_column(measurements, MEASUREMENTS.columns["key"])):
-            check_keys(metadata.signals.keys)  # only of those that can be subscribed to; and to find the words
+        keys: Sequence[Any] = adapt_column(measurements, MEASUREMENTS.columns["key"])
+        try:
+            # of all rows, because it takes long to work out which of them can be subscribed to
+            check_keys([key or "" for key in keys])
+        except UsageError:
+            check_keys(metadata.signals.keys)
         self.metadata = metadata
-        # a few milliseconds' work; more is done in another thread
         self._is_small = len(measurements) <= SMALL
         self._whole: dict[tuple[ModeFlags, bool], bytes] = {}
         # whoever asks for the same gets the same table, so that what it is sent can be shared; see `sttp.fan_out`
@@ -166,5 +170,5 @@ class Catalogue:
             return deflate(document) if compress else document
         # a filter of a few words can take seconds, in which others must be served
         if compress:
-            return await offload(lambda: deflate_pieces(narrowed().pieces()))
+            return await offload(lambda: deflate_pieces(write_dataset_in_pieces(narrowed().dataset)))
         return await offload(lambda: narrowed().write())

@@ -1,4 +1,4 @@
-"""A connection: one stream and one session, and the only loop that moves bytes between them.
+"""A connection: one stream and one session, and what moves bytes between them.
 
 It knows neither which role the session plays nor who dialed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from math import inf
@@ -17,10 +17,11 @@ from typing import Final, Generic, TypeVar
 from sttp.alarm import Alarm
 from sttp.errors import SilenceError, STTPError, TransportError
 from sttp.inlet import open_inlet
+from sttp.outlet import WRITE_TIMEOUT, Outlet
 from sttp.session.base import Session
 from sttp.session.events import Ended
 from sttp.statistics import Tally
-from sttp.transport.contract import ByteStream, PromptStream
+from sttp.transport.contract import ByteStream
 
 __all__ = ["Connection"]
 
@@ -29,24 +30,9 @@ E = TypeVar("E")
 READ_SIZE: Final = 256 * 1024
 """Bytes taken from the stream at once, if nothing else is said: all data packets in them become one batch."""
 
-WRITE_SIZE: Final = 64 * 1024
-"""Bytes gathered before they are written; more is left to the source until the stream has taken these."""
-
-PIECE_SIZE: Final = 256 * 1024
-"""Most bytes that are written at once: what is longer, such as metadata, goes in pieces."""
-
-TURN: Final = 0.005
-"""Seconds after which what has been gathered is written, however little it is: others are waiting for their turn."""
-
 UNSENT_SIZE: Final = 64 * 1024
 """Bytes of answers that may wait behind those being sent; beyond it nothing is read until the peer has taken some. So
 a peer that asks and asks and does not read fills its own buffers, not our memory. Data does not count: see `supply`."""
-
-WRITE_TIMEOUT: Final = 30.0
-"""Seconds that a peer may take for one piece before it counts as dead; that is 70 kbit/s."""
-
-LAST_CHANCE: Final = 0.1
-"""Seconds more, in which the event loop turns: perhaps the peer has taken all, and only we had no time to see it."""
 
 REST_SIZE: Final = 4096
 """Bytes read at once of what nobody will look at: a thousand strangers may be on their way out together."""
@@ -79,26 +65,20 @@ class Connection(Generic[E]):
     read_size: int = READ_SIZE
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
-    _sending: asyncio.Event = field(default_factory=asyncio.Event)
+    _taken: asyncio.Event = field(default_factory=asyncio.Event)
     _handling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _events: deque[E | Ended] = field(default_factory=deque)
     _error: STTPError | None = None
     _over: bool = False
-    _prompt: PromptStream | None = None
-    _woken: int = 0
+    _outlet: Outlet = field(init=False)
+    _wakes: int = 0
     _comes_alone: bool = True
-    _is_resting: bool = False
     _alarm: Alarm = field(init=False)
     _waits_until: float = inf
-    _watch: Alarm = field(init=False)
-    _sending_since: float | None = None
-    _doubted: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.stream, PromptStream):
-            self._prompt = self.stream
+        self._outlet = Outlet(self.stream, self.session, supply=self.supply, tally=self.tally)
         self._alarm = Alarm(self._wake.set)
-        self._watch = Alarm(self._look)
 
     async def run(self) -> STTPError | None:
         """Move bytes until the session has ended.
@@ -124,7 +104,7 @@ class Connection(Generic[E]):
             self._over = True
             self._idle.set()
             self._alarm.cancel()
-            self._watch.cancel()
+            self._outlet.cancel()
             await self.stream.close()
         return self._error
 
@@ -132,15 +112,17 @@ class Connection(Generic[E]):
         """Say that the session, or the source of `supply`, has more to send.
 
         What comes alone in a turn of the event loop is sent before this returns, if the stream can do that. Where more
-        came last time it waits for the end of the turn, so that all goes together.
+        came last time it waits for the end of the turn, so that all goes together. It raises nothing.
         """
-        self._woken += 1
+        self._wakes += 1
         self._wake.set()
         if self._over:
             return
+        was_idle = self._idle.is_set()
         self._idle.clear()
-        if self._woken == 1 and self._is_resting and self._comes_alone:
-            self._send_now()
+        if was_idle and self._comes_alone:
+            self._outlet.send_now()
+            self._taken.set()
 
     async def drained(self) -> None:
         """Wait until the stream has taken all that there is to send, or the connection has ended."""
@@ -191,8 +173,8 @@ class Connection(Generic[E]):
         """Give others their turn, and wait until the peer has taken most of what was said to it."""
         await asyncio.sleep(0)
         while self._is_in_arrears and not self.session.ended:
-            self._sending.clear()
-            await self._sending.wait()
+            self._taken.clear()
+            await self._taken.wait()
 
     @property
     def _is_in_arrears(self) -> bool:
@@ -218,71 +200,29 @@ class Connection(Generic[E]):
     # --- sending
 
     async def _write(self) -> None:
-        session = self.session
+        session, outlet = self.session, self._outlet
         while True:
-            self._wake.clear()
-            self._comes_alone, self._woken = self._woken <= 1, 0
-            output, is_all = self._gather()
-            if output:
+            self._begin_turn()
+            output, is_all = outlet.gather()
+            self._taken.set()
+            if output or outlet.is_waited_for:
                 await self._send(output)
             elif session.ended:
                 return
             if is_all and not session.ended:
                 await self._wait()
 
-    def _gather(self) -> tuple[list[bytes], bool]:
-        """What there is to send, and whether that is all: whoever has more wakes us."""
-        session, supply = self.session, self.supply
-        size = sum(map(len, output := session.data_to_send()))
-        self._sending.set()
-        until = monotonic() + TURN
-        while size < WRITE_SIZE and not session.ended and monotonic() < until:
-            if not supply():
-                return output, True
-            more = session.data_to_send()
-            size += sum(map(len, more))
-            output += more
-        return output, False
-
-    def _send_now(self) -> None:
-        stream = self._prompt
-        if stream is None or not stream.free or self.session.unsent > WRITE_SIZE:
-            return
-        output, _ = self._gather()
-        if not output:
-            return
-        try:
-            stream.send_now(output)
-            self.tally.bytes_sent += sum(map(len, output))
-        except TransportError as error:
-            self.session.lose(error, now=monotonic())
+    def _begin_turn(self) -> None:
+        self._wake.clear()
+        # as the turn before was, this one is taken to be; wakes are counted, whatever they are for
+        self._comes_alone, self._wakes = self._wakes <= 1, 0
 
     async def _send(self, output: list[bytes]) -> None:
         try:
-            for piece in _pieces(output):
-                self._sending_since = monotonic()
-                self._watch.set(self._sending_since + WRITE_TIMEOUT)
-                await self.stream.send(piece)
-                self.tally.bytes_sent += sum(map(len, piece))
+            await self._outlet.send(output)
         except TransportError as error:
             self.session.lose(error, now=monotonic())
             await self._handle_events()
-        finally:
-            self._sending_since = None
-
-    def _look(self) -> None:
-        """Give a peer up that takes too little, unless it was us who stood still: then the next turn shows it."""
-        since, now = self._sending_since, monotonic()
-        if since is None:
-            return
-        if now < since + WRITE_TIMEOUT:
-            self._watch.set(since + WRITE_TIMEOUT)
-        elif self._doubted != since:
-            self._doubted = since
-            self._watch.set(now + LAST_CHANCE)
-        else:
-            self.session.lose(TransportError(f"the peer took too little in {WRITE_TIMEOUT:g} s"), now=now)
-            self.stream.abort()  # the send that waits fails
 
     async def _wait(self) -> None:
         deadline = self._deadline
@@ -291,9 +231,8 @@ class Connection(Generic[E]):
         self._waits_until = inf if deadline is None else deadline
         if not self._wake.is_set():  # else more has come while the last was being sent
             self._idle.set()
-        self._is_resting = True
         await self._wake.wait()
-        self._is_resting = False
+        self._idle.clear()
         deadline = self._deadline
         if deadline is not None and deadline <= monotonic():
             self.session.handle_deadline(now=monotonic())
@@ -315,23 +254,3 @@ class Connection(Generic[E]):
                 rest = bytearray(REST_SIZE)
                 while await self.stream.receive_into(rest):
                     pass
-
-
-def _pieces(output: list[bytes]) -> Iterator[Sequence[bytes | memoryview]]:
-    """The bytes of `output`, at most `PIECE_SIZE` at a time; nothing is copied."""
-    if sum(map(len, output)) <= PIECE_SIZE:
-        yield output
-        return
-    piece: list[memoryview] = []
-    room = PIECE_SIZE
-    for data in output:
-        rest = memoryview(data)
-        while rest:
-            piece.append(rest[:room])
-            rest = rest[room:]
-            room -= len(piece[-1])
-            if not room:
-                yield piece
-                piece, room = [], PIECE_SIZE
-    if piece:
-        yield piece

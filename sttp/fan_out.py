@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -214,7 +213,7 @@ class Member:
         self._fan_out = fan_out
         self._session = session
         self._router: Router | None = None
-        self._expected: Router | None = None
+        self._expected: Router | None = None  # held here, because the fan-out knows routers weakly
         self._stream: _Stream | None = None
         self._form: PacketForm | None = None
         self._next = -1
@@ -228,18 +227,15 @@ class Member:
         self._visible = visible
         self._router = None
 
-    def expect(self, theirs: SignalTable, ours: SignalTable) -> Callable[[], None]:
-        """Expect a table to be subscribed to.
+    def expect(self, theirs: SignalTable) -> Router:
+        """The way into a table that is going to be subscribed to; it is kept until then, so that it can be prepared."""
+        self._expected = self._fan_out.router(theirs)
+        return self._expected
 
-        Args:
-            theirs: that table.
-            ours: the table that the publisher has now; measurements of those before may still come.
-
-        Returns:
-            What works out the way into it, in another thread. It is kept until it is needed.
-        """
-        before, self._expected = self._router, self._fan_out.router(theirs)
-        return partial(self._expected.prepare, [ours] if before is None else [ours, *before.known])
+    @property
+    def sources(self) -> list[SignalTable]:
+        """The publisher's tables that measurements have come with, under what is subscribed to now."""
+        return [] if self._router is None else self._router.sources
 
     def count(self, part: Part) -> int:
         """How many measurements of a part it has subscribed to."""

@@ -190,6 +190,8 @@ class Feed:
     def offer(self, parts: Sequence[Part]) -> bool:
         """Queue measurements for this subscriber, which is `active`, by the overflow policy.
 
+        Those that come alone are sent before this returns; see `Connection.wake`.
+
         Returns:
             False when the queue is full and whoever publishes has to wait: see `put`.
         """
@@ -200,7 +202,8 @@ class Feed:
             # what is under way would hold the connection up for as long as the subscriber takes nothing
             self._link.stream.abort()
             is_queued = True
-        self._connection.wake()
+        if is_queued:
+            self._connection.wake()
         return is_queued
 
     async def put(self, parts: Sequence[Part]) -> None:
@@ -320,7 +323,8 @@ class Feed:
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
         image = await offload(write_signal_index_cache, cache, modes)
-        await offload(self._member.expect(signals, self._catalogue().metadata.signals))
+        sources = [self._catalogue().metadata.signals, *self._member.sources]
+        await offload(self._member.expect(signals).prepare, sources)
         return cache, image
 
     def _refuse_subscription(self, reason: str) -> None:

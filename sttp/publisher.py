@@ -12,8 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
-import numpy as np
-
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
 from sttp.errors import ClosedError, EndpointError, STTPError, TrustError, UsageError
@@ -229,7 +227,7 @@ class Publisher:
             UsageError: a signal index that is not in the batch's table.
         """
         self._check()
-        if len(batch) and np.maximum.reduce(batch.signal_index.view(np.uint32)) >= len(batch.signals):
+        if not batch.signals.spans(batch.signal_index):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
         feeds = [feed for feed in self._feeds if feed.active]
         if feeds:
@@ -239,7 +237,7 @@ class Publisher:
                     await feed.put(parts)
         weight = max(len(batch), _LEAST)
         self._hurry += weight
-        if self._hurry + weight // 2 > self._patience:  # the larger half of another one would be too much
+        if self._hurry + weight // 2 > self._patience:  # as near to it as batches of this size come
             self._hurry = 0
             await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 

@@ -27,9 +27,9 @@ class Router:
         self._routes: dict[int, _Route] = {}
 
     @property
-    def known(self) -> list[SignalTable]:
+    def sources(self) -> list[SignalTable]:
         """The publisher's tables whose way is worked out."""
-        return [route.ours for route in self._routes.values()]
+        return [route.ours for route in list(self._routes.values())]  # another thread may be preparing more
 
     def prepare(self, tables: Iterable[SignalTable]) -> None:
         """Work out the way of tables; that takes some 20 ms for 100 000 signals, and may be done in another thread."""

@@ -10,10 +10,12 @@ import pytest
 
 from session_pair import cache
 from sttp import connection as module
+from sttp import outlet
 from sttp.codes import Command, OperationalModes
-from sttp.connection import LINGER, PIECE_SIZE, WRITE_SIZE, Connection
+from sttp.connection import LINGER, Connection
 from sttp.errors import FrameError, LimitError, RefusedError, SilenceError, TransportError
 from sttp.measurement import Columns
+from sttp.outlet import PIECE_SIZE, WRITE_SIZE
 from sttp.session import PublisherConfig, PublisherSession, SubscriberConfig, SubscriberSession
 from sttp.session.events import (
     MeasurementsReceived,
@@ -234,7 +236,7 @@ async def test_what_the_application_lost_it_for_is_why_it_ended() -> None:
 
 
 async def test_a_peer_that_takes_nothing_is_why_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WRITE_TIMEOUT", 0.001)
+    monkeypatch.setattr(outlet, "WRITE_TIMEOUT", 0.001)
     left, right = stream_pair(capacity=4)
     running = asyncio.create_task(subscribing(left).run())
     error = await running
@@ -437,7 +439,7 @@ async def test_the_source_is_asked_for_more_only_while_there_is_room() -> None:
         publisher.session.send_user_response(0, bytes(10_000), command=0)
         return True
 
-    publisher.connection.supply = supply
+    publisher.connection = Connection(left, publisher.session, publisher.handle, supply=supply)
     running = asyncio.create_task(publisher.connection.run())
     async with WireSubscriber(right) as peer:
         await peer.subscribe("everything")

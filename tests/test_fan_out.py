@@ -337,7 +337,7 @@ def test_whatever_happens_everybody_gets_its_own(modes: OperationalModes, steps:
 def test_the_way_into_a_table_that_was_prepared_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     shared, offer = FanOut(), cache(8)
     member = Member(shared, Pair(TSSC).publisher)
-    member.expect(offer.signals, TABLE)()
+    member.expect(offer.signals).prepare([TABLE])
     monkeypatch.setattr(SignalTable, "route_to", None)
     batch = MeasurementBatch.of(TABLE, range(8), T, 1.0)
     assert len(shared.router(offer.signals).route(TABLE, batch.columns).value) == 8

@@ -18,7 +18,8 @@ STREAMS = {"sttp.codes", "sttp.errors", "sttp.security", "sttp.transport"}
 SESSIONS = VOCABULARY | {"sttp.wire", "sttp.session"}
 TABLES = {"sttp.metadata.active_measurements", "sttp.metadata.cells", "sttp.metadata.dataset"}
 MEANING = VOCABULARY | {"sttp.metadata", "sttp.filter_expression"}
-CONNECTED = SESSIONS | STREAMS | {"sttp.security", "sttp.statistics", "sttp.alarm", "sttp.inlet", "sttp.connection"}
+MOVING = {"sttp.statistics", "sttp.alarm", "sttp.inlet", "sttp.outlet", "sttp.connection"}
+CONNECTED = SESSIONS | STREAMS | MOVING
 ENDS = CONNECTED | MEANING | {"sttp.queues", "sttp.peer_events", "sttp.offload", "sttp.catalogue"}
 
 # What each layer may import of this project, besides itself. The longest name wins. The module `sttp` itself is free.
@@ -52,6 +53,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.alarm": set(),
     "sttp.offload": set(),
     "sttp.inlet": CONNECTED,
+    "sttp.outlet": CONNECTED,
     "sttp.connection": CONNECTED,
     "sttp.routing": VOCABULARY,
     "sttp.fan_out": SESSIONS | {"sttp.routing"},
@@ -92,7 +94,7 @@ HOME: Mapping[str, set[str]] = {
     "selectors": set(),
     "socket": {"sttp.transport"},
     "threading": {"sttp.background", "sttp.catalogue", "sttp.offload", "sttp.testing"},
-    "time": {"sttp.fan_out", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
+    "time": {"sttp.fan_out", "sttp.outlet", "sttp.ticks", "sttp_conformance", *_WITH_A_LOOP},
     "typer": {"sttp.cli", "sttp.cli.conformance"},
     "uvloop": {"sttp.cli"},
 }

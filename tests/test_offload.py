@@ -6,10 +6,12 @@ import asyncio
 import gc
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
+from sttp import offload as offload_module
 from sttp.offload import SWITCH_INTERVAL, offload
 
 
@@ -54,6 +56,28 @@ async def test_turns_are_short_and_nobody_searches_for_garbage_until_the_last_ha
     await tasks[1]
     assert seen == [(pytest.approx(SWITCH_INTERVAL, abs=2e-6), False)] * 2
     assert (sys.getswitchinterval(), gc.isenabled()) == (pytest.approx(0.02, abs=2e-6), True)
+
+
+async def test_where_something_is_always_offloaded_garbage_is_found_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Garbage:
+        pass
+
+    monkeypatch.setattr(offload_module, "LONGEST_WITHOUT", 0.0)
+    ends = threading.Event()
+    working = asyncio.create_task(offload(ends.wait, 10))
+    while gc.isenabled():  # noqa: ASYNC110 - it is in another thread
+        await asyncio.sleep(0)
+    garbage = Garbage()
+    garbage.itself = garbage
+    gone = weakref.ref(garbage)
+    del garbage
+    assert gone() is not None
+    await offload(divmod, 7, 2)
+    assert gone() is None
+    ends.set()
+    await working
 
 
 async def test_an_error_puts_back_what_was_changed() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final, cast
 
 from sttp.security import PeerIdentity, Presented, Reason, Security, TrustError, Vigil, explained
@@ -42,7 +42,7 @@ _AT_ONCE: Final = "right after the handshake; perhaps the other end does not acc
 class TlsStream:
     """One end of an authenticated connection; see `ByteStream` for the promises.
 
-    It is a `PromptStream` too; over a stream that is none it is never free.
+    It is a `PromptStream` too; over a stream that is none it can never send at once.
 
     An end of stream is one only with TLS's own goodbye: without it anybody could cut the stream short unnoticed.
 
@@ -122,23 +122,25 @@ class TlsStream:
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
-        self._check_unended()
-        for piece in _pieces(buffers):
-            self._encrypt(piece)
-            await self._flush()
-        await asyncio.sleep(0)
+        self._check_can_send()
+        with self._busy():
+            for piece in _pieces(buffers):
+                self._encrypt(piece)
+                await self._flush()
 
     @property
-    def free(self) -> bool:
-        """See `PromptStream.free`."""
+    def can_send_now(self) -> bool:
+        """See `PromptStream.can_send_now`."""
         is_over = self._closed or self._eof_sent or self._torn or self._failure is not None
-        return self._prompt is not None and not self._sending and not is_over and self._prompt.free
+        return self._prompt is not None and not self._sending and not is_over and self._prompt.can_send_now
 
     def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `PromptStream.send_now`."""
-        self._check_unended()
-        if self._prompt is None or not self.free:
-            raise UsageError("something that was sent is still waiting, or the stream below cannot send at once")
+        self._check_can_send()
+        if self._prompt is None or self._sending:
+            raise UsageError("send_now while a task is sending, or over a stream that cannot")
+        if not self._prompt.can_send_now:
+            self._prompt.send_now(())  # it says what is wrong there, before anything is encrypted
         for piece in _pieces(buffers):
             self._encrypt(piece)
         self._prompt.send_now([self._outgoing.read()])
@@ -150,7 +152,8 @@ class TlsStream:
         if not self._eof_sent:
             self._drain()  # the goodbye looks at what has come, and minds anything but another goodbye
             self._say_goodbye()
-            await self._flush()
+            with self._busy():
+                await self._flush()
             await self._inner.send_eof()
 
     async def close(self) -> None:
@@ -250,15 +253,23 @@ class TlsStream:
 
     # --- sending
 
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
+
     def _encrypt(self, piece: bytes | memoryview) -> None:
         try:
-            self._tls.write(piece)
+            if piece:  # of nothing OpenSSL would make an error
+                self._tls.write(piece)
         except ssl.SSLError as error:
             self._failure = self._explained(error)
             raise self._failure from None
 
     async def _flush(self) -> None:
-        self._sending = True
         try:
             await self._inner.send([self._outgoing.read()])
         except TransportError as error:
@@ -267,8 +278,6 @@ class TlsStream:
         except asyncio.CancelledError:
             self._torn = True  # nobody knows how much of a record is out, so nothing may follow it
             raise
-        finally:
-            self._sending = False
         self._check_closed()
 
     async def _last_words(self, error: TransportError) -> TransportError:
@@ -286,7 +295,7 @@ class TlsStream:
 
     # --- the end
 
-    def _check_unended(self) -> None:
+    def _check_can_send(self) -> None:
         self._check_closed()
         self._check_failure()
         if self._eof_sent:
@@ -370,10 +379,8 @@ class PushingTlsStream(TlsStream):
 
 
 def _pieces(buffers: Sequence[bytes | bytearray | memoryview]) -> Iterator[bytes | memoryview]:
-    """The buffers in what is encrypted in one go: short ones are joined, long ones are cut; empty ones are left out."""
-    if not (size := sum(map(len, buffers))):
-        return
-    if size <= _PIECE:
+    """The buffers in what is encrypted in one go: short ones are joined, long ones are cut."""
+    if sum(map(len, buffers)) <= _PIECE:
         yield b"".join(buffers)
         return
     for buffer in buffers:

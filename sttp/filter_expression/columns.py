@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sttp.filter_expression.budget import Budget
 from sttp.filter_expression.conversions import Converter
 from sttp.filter_expression.values import COLUMN_TYPES, INT64_MAX, Value, ValueType
-from sttp.metadata.dataset import ColumnType, Table
+from sttp.metadata.dataset import RUN, ColumnType, Table
 
 __all__ = [
     "Axis",
@@ -251,14 +251,10 @@ def _array(values: Iterable[Any], count: int, value_type: ValueType | None = Non
     """All `count` values. Python lets no other thread run while NumPy fetches them, so that is done in runs."""
     found = np.empty(count, np.bool_ if value_type is ValueType.BOOLEAN else np.object_)
     rest = iter(values)
-    for begin in range(0, count, _RUN):
-        size = min(_RUN, count - begin)
+    for begin in range(0, count, RUN):
+        size = min(RUN, count - begin)
         found[begin : begin + size] = np.fromiter(islice(rest, size), found.dtype, size)
     return found
-
-
-_RUN: Final = 8192
-"""Values that are fetched in one go, in a few milliseconds."""
 
 
 def apply(scope: Scope, kernel: Kernel, *operands: Vector) -> Vector:

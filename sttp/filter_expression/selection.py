@@ -21,7 +21,7 @@ from sttp.filter_expression.syntax import parse
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.metadata.active_measurements import ACTIVE_MEASUREMENTS
 from sttp.metadata.cells import read_guid
-from sttp.metadata.dataset import DataSet, Table
+from sttp.metadata.dataset import RUN, DataSet, Table
 
 __all__ = ["Described", "Selected", "columns_named", "select", "select_metadata", "select_rows"]
 
@@ -285,14 +285,10 @@ def _sorted(rows: NDArray[np.intp], term: OrderTerm, table: Table) -> NDArray[np
 def _in_order(positions: list[int], keys: list[Any], descending: bool) -> NDArray[np.intp]:
     """`positions` by their keys. Python lets no other thread run in the midst of a sort, so it is done in runs."""
     runs = [
-        sorted(positions[begin : begin + _RUN], key=keys.__getitem__, reverse=descending)
-        for begin in range(0, len(positions), _RUN)
+        sorted(positions[begin : begin + RUN], key=keys.__getitem__, reverse=descending)
+        for begin in range(0, len(positions), RUN)
     ]
     return np.fromiter(merge(*runs, key=keys.__getitem__, reverse=descending), np.intp, len(positions))
-
-
-_RUN: Final = 4096
-"""Rows that are sorted in one go, in a few milliseconds."""
 
 
 def _without(rows: NDArray[np.intp], before: Iterable[NDArray[np.intp]]) -> NDArray[np.intp]:

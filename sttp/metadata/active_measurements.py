@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, Final
@@ -49,31 +49,6 @@ _COLUMNS: Final = (
 _FRAMES_PER_SECOND_WITHOUT_DEVICE: Final = 30
 _ZERO: Final = Decimal(0)
 
-_OF_MEASUREMENT: Final[Mapping[str, str]] = {
-    "ID": "key",
-    "SignalID": "signal_id",
-    "PointTag": "tag",
-    "AlternateTag": "alternate_tag",
-    "SignalReference": "signal_reference",
-    "Description": "description",
-    "UpdatedOn": "updated_on",
-}
-"""Columns that MeasurementDetail has as they are."""
-
-_OF_DEVICE: Final[Mapping[str, tuple[str, Cell]]] = {
-    "Protocol": ("protocol_name", ""),
-    "Company": ("company_acronym", ""),
-    "Longitude": ("longitude", _ZERO),
-    "Latitude": ("latitude", _ZERO),
-}
-"""Columns that the row's device has, and what stands for a null of its."""
-
-_OF_PHASOR: Final[Mapping[str, str]] = {"PhasorID": "id", "PhasorType": "type", "Phase": "phase"}
-"""Columns that the row's phasor has."""
-
-_ALWAYS: Final[Mapping[str, Cell]] = {"Subscribed": 0, "Adder": 0.0, "Multiplier": 1.0}
-"""Columns that have the same in every row."""
-
 _UNITS: Final[Mapping[str, str]] = {"IPHM": "Amps", "VPHM": "Volts", "FREQ": "Hz"}
 _MEASUREMENT_PROTOCOLS: Final = ("streaming telemetry transport protocol", "sttp")
 _MEASUREMENT_PROTOCOL_PREFIXES: Final = ("gateway", "modbus", "dnp")
@@ -117,7 +92,7 @@ def derive_active_measurements(dataset: DataSet, node_id: UUID) -> Table:
     return Table(
         ACTIVE_MEASUREMENTS,
         _COLUMNS,
-        tuple(DerivedCells(length, partial(derivation.column, column.name)) for column in _COLUMNS),
+        tuple(DerivedCells(length, partial(_DERIVED[column.name], derivation)) for column in _COLUMNS),
     )
 
 
@@ -125,83 +100,68 @@ class _Derivation:
     """What the columns of ActiveMeasurements are worked out from."""
 
     def __init__(self, dataset: DataSet, node_id: UUID) -> None:
-        self._node_id = node_id
+        self.node_id = node_id
         self._measurements = dataset.table(MEASUREMENTS.name)
         self._devices = dataset.table(DEVICES.name)
         self._phasors = dataset.table(PHASORS.name)
         self.rows = selectable_rows(self._measurements)
 
-    def column(self, name: str) -> Sequence[Cell]:
-        """The cells of a column, in the order of `rows`."""
-        if name in _OF_MEASUREMENT:
-            return self._of_measurement(_OF_MEASUREMENT[name])
-        if name in _OF_DEVICE:
-            attribute, otherwise = _OF_DEVICE[name]
-            return self._of_device([cell or otherwise for cell in self._device_cells(attribute)])
-        if name in _OF_PHASOR:
-            return _looked_up(_adapted(self._phasors, PHASORS, _OF_PHASOR[name]), self._phasor_rows)
-        if name in _ALWAYS:
-            return [_ALWAYS[name]] * len(self.rows)
-        match name:
-            case "SourceNodeID":
-                return [self._node_id] * len(self.rows)
-            case "Internal":
-                return self._internal()
-            case "Device":
-                return self._acronyms
-            case "SignalType":
-                return self._types
-            case "EngineeringUnits":
-                return [_units(signal_type) for signal_type in self._types]
-            case "DeviceID":
-                return self._of_device(range(len(self._devices)))
-            case "ProtocolType":
-                return self._of_device([_protocol_type(name or "") for name in self._device_cells("protocol_name")])
-            case "FramesPerSecond":
-                return self._frames_per_second()
-        raise AssertionError(f"ActiveMeasurements has a column {name} that nobody derives")
-
-    def _of_measurement(self, attribute: str) -> list[Any]:
+    def of_measurement(self, attribute: str) -> list[Any]:
+        """What MeasurementDetail has."""
         cells = _adapted(self._measurements, MEASUREMENTS, attribute)
         return [cells[row] for row in self.rows]
 
-    def _device_cells(self, attribute: str) -> Sequence[Any]:
-        return _adapted(self._devices, DEVICES, attribute)
+    def of_device(self, attribute: str, make: Callable[[Any], Cell] = lambda cell: cell) -> list[Cell]:
+        """What the devices have, or what `make` makes of it."""
+        return _looked_up([make(cell) for cell in _adapted(self._devices, DEVICES, attribute)], self.device_rows)
 
-    def _of_device(self, cells: Sequence[Cell]) -> list[Cell]:
-        return _looked_up(cells, self._device_rows)
+    def of_phasor(self, attribute: str) -> list[Cell]:
+        """What the phasors have."""
+        return _looked_up(_adapted(self._phasors, PHASORS, attribute), self.phasor_rows)
 
-    def _internal(self) -> list[Cell]:
+    def always(self, cell: Cell) -> list[Cell]:
+        """The same in every row."""
+        return [cell] * len(self.rows)
+
+    def internal(self) -> list[Cell]:
+        """Internal, 0 or 1."""
         if "Internal" not in self._measurements:
-            return [1] * len(self.rows)
-        return [int(bool(own)) for own in self._of_measurement("internal")]
+            return self.always(1)
+        return [int(bool(own)) for own in self.of_measurement("internal")]
 
-    def _frames_per_second(self) -> list[Cell]:
-        rates = self._of_device(self._device_cells("frames_per_second"))
+    def device_numbers(self) -> list[Cell]:
+        """Which row of DeviceDetail, from 0."""
+        return _looked_up(range(len(self._devices)), self.device_rows)
+
+    def frames_per_second(self) -> list[Cell]:
+        """Frames per second, of those without a device too."""
         return [
             _FRAMES_PER_SECOND_WITHOUT_DEVICE if acronym is None else rate
-            for acronym, rate in zip(self._acronyms, rates, strict=True)
+            for acronym, rate in zip(self.acronyms, self.of_device("frames_per_second"), strict=True)
         ]
 
     @cached_property
-    def _types(self) -> list[str]:
-        return [signal_type or "CALC" for signal_type in self._of_measurement("signal_type")]
+    def types(self) -> list[str]:
+        """Types of signals."""
+        return [signal_type or "CALC" for signal_type in self.of_measurement("signal_type")]
 
     @cached_property
-    def _acronyms(self) -> list[str | None]:
-        return [acronym or None for acronym in self._of_measurement("device_acronym")]
+    def acronyms(self) -> list[str | None]:
+        """Acronyms of devices."""
+        return [acronym or None for acronym in self.of_measurement("device_acronym")]
 
     @cached_property
-    def _device_rows(self) -> list[int]:
+    def device_rows(self) -> list[int]:
         """Where the device of each row stands; -1 for none."""
-        return _places([(each or "").lower() for each in self._device_cells("acronym")], _folded(self._acronyms))
+        known = [(each or "").lower() for each in _adapted(self._devices, DEVICES, "acronym")]
+        return _places(known, _folded(self.acronyms))
 
     @cached_property
-    def _phasor_rows(self) -> list[int]:
+    def phasor_rows(self) -> list[int]:
         """Where the phasor of each row stands; -1 for none."""
         acronyms, indexes = (_adapted(self._phasors, PHASORS, each) for each in ("device_acronym", "source_index"))
         known = [((acronym or "").lower(), index or 0) for acronym, index in zip(acronyms, indexes, strict=True)]
-        wanted = zip(_folded(self._acronyms), self._of_measurement("phasor_source_index"), strict=True)
+        wanted = zip(_folded(self.acronyms), self.of_measurement("phasor_source_index"), strict=True)
         return _places(known, [(acronym or "", index or 0) for acronym, index in wanted])
 
 
@@ -233,3 +193,33 @@ def _protocol_type(protocol: str) -> str:
     protocol = protocol.lower()
     is_measurement = protocol in _MEASUREMENT_PROTOCOLS or protocol.startswith(_MEASUREMENT_PROTOCOL_PREFIXES)
     return "Measurement" if is_measurement else "Frame"
+
+
+_DERIVED: Final[Mapping[str, Callable[[_Derivation], Sequence[Cell]]]] = {
+    "SourceNodeID": lambda rows: rows.always(rows.node_id),
+    "ID": lambda rows: rows.of_measurement("key"),
+    "SignalID": lambda rows: rows.of_measurement("signal_id"),
+    "PointTag": lambda rows: rows.of_measurement("tag"),
+    "AlternateTag": lambda rows: rows.of_measurement("alternate_tag"),
+    "SignalReference": lambda rows: rows.of_measurement("signal_reference"),
+    "Internal": _Derivation.internal,
+    "Subscribed": lambda rows: rows.always(0),
+    "Device": lambda rows: rows.acronyms,
+    "DeviceID": _Derivation.device_numbers,
+    "FramesPerSecond": _Derivation.frames_per_second,
+    "Protocol": lambda rows: rows.of_device("protocol_name", lambda protocol: protocol or ""),
+    "ProtocolType": lambda rows: rows.of_device("protocol_name", lambda protocol: _protocol_type(protocol or "")),
+    "SignalType": lambda rows: rows.types,
+    "EngineeringUnits": lambda rows: [_units(signal_type) for signal_type in rows.types],
+    "PhasorID": lambda rows: rows.of_phasor("id"),
+    "PhasorType": lambda rows: rows.of_phasor("type"),
+    "Phase": lambda rows: rows.of_phasor("phase"),
+    "Adder": lambda rows: rows.always(0.0),
+    "Multiplier": lambda rows: rows.always(1.0),
+    "Company": lambda rows: rows.of_device("company_acronym", lambda company: company or ""),
+    "Longitude": lambda rows: rows.of_device("longitude", lambda degrees: degrees or _ZERO),
+    "Latitude": lambda rows: rows.of_device("latitude", lambda degrees: degrees or _ZERO),
+    "Description": lambda rows: rows.of_measurement("description"),
+    "UpdatedOn": lambda rows: rows.of_measurement("updated_on"),
+}
+"""What each column is worked out by."""

@@ -30,12 +30,15 @@ from numpy.typing import NDArray
 
 from sttp.errors import UsageError
 
-__all__ = ["Cell", "Column", "ColumnType", "DataSet", "Distinct", "Problem", "Table", "is_name"]
+__all__ = ["RUN", "Cell", "Column", "ColumnType", "DataSet", "Distinct", "Problem", "Table", "is_name"]
 
 Cell = str | UUID | bool | int | float | Decimal | None
 """What a cell can hold; `None` is null."""
 
 V = TypeVar("V")
+
+RUN: Final = 4096
+"""Rows that are worked on in one go where Python lets no other thread run meanwhile: that takes a few milliseconds."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*", re.ASCII)
 
@@ -222,15 +225,11 @@ class Table:
         return {column.name.lower(): position for position, column in enumerate(self.columns)}
 
 
-_RUN: Final = 8192
-"""Entries that a mapping gets in one go, in a few milliseconds: meanwhile Python lets no other thread run."""
-
-
 def _mapping(keys: Sequence[Cell], values: Sequence[V]) -> dict[Cell, V]:
     """Each key with its value; of those that are equal the last."""
     found: dict[Cell, V] = {}
-    for begin in range(0, len(keys), _RUN):
-        found.update(zip(keys[begin : begin + _RUN], values[begin : begin + _RUN], strict=True))
+    for begin in range(0, len(keys), RUN):
+        found.update(zip(keys[begin : begin + RUN], values[begin : begin + RUN], strict=True))
     return found
 
 

@@ -12,7 +12,9 @@ __all__ = ["DerivedCells"]
 
 
 class DerivedCells(Sequence[Cell]):
-    """The cells of a column, worked out at first use and then kept. Several threads may look at them.
+    """The cells of a column, worked out at first use and then kept.
+
+    Several threads may look at them. Two that come first at the same time may both work them out, to the same end.
 
     Args:
         length: how many cells there are.
@@ -45,5 +47,4 @@ class DerivedCells(Sequence[Cell]):
     def __eq__(self, other: object) -> bool:
         return self._cells == tuple(other) if isinstance(other, Sequence) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self._cells)
+    __hash__ = None  # type: ignore[assignment]  # it may be long; nobody should hash it by accident

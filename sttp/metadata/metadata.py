@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,7 +33,7 @@ from sttp.metadata.records import (
     PhasorRecord,
 )
 from sttp.metadata.xml_reader import read_dataset
-from sttp.metadata.xml_writer import pieces_of_dataset, write_dataset
+from sttp.metadata.xml_writer import write_dataset
 
 if TYPE_CHECKING:
     import pandas
@@ -152,14 +152,6 @@ class Metadata:
             UsageError: a value that does not fit its column, or holds what XML cannot.
         """
         return write_dataset(self.dataset)
-
-    def pieces(self) -> Iterator[bytes]:
-        """The metadata document as `write` gives it, piece by piece while it is being written.
-
-        Raises:
-            UsageError: as `write` does, when it comes to that value.
-        """
-        return pieces_of_dataset(self.dataset)
 
     def __eq__(self, other: object) -> bool:
         return self.dataset == other.dataset if isinstance(other, Metadata) else NotImplemented
@@ -281,7 +273,7 @@ class Metadata:
 
     def _signals(self, rows: Sequence[int]) -> SignalTable:
         signal_ids, keys, tags = map(self._measured, ("signal_id", "key", "tag"))
-        ids = b"".join([signal_ids[row].int.to_bytes(16, "big") for row in rows])
+        ids = b"".join([signal_ids[row].int.to_bytes(16, "big") for row in rows])  # as `bytes`, in half the time
         return SignalTable(
             np.frombuffer(ids, np.uint8).reshape(-1, 16),
             tuple([keys[row] or "" for row in rows]),

@@ -9,7 +9,7 @@ from sttp.errors import UsageError
 from sttp.metadata.cells import write_cells
 from sttp.metadata.dataset import Cell, Column, ColumnType, DataSet, Table
 
-__all__ = ["pieces_of_dataset", "write_dataset"]
+__all__ = ["write_dataset", "write_dataset_in_pieces"]
 
 _ROWS_AT_ONCE: Final = 2048  # keeps the texts of a large table from standing in memory all together
 
@@ -22,11 +22,11 @@ def write_dataset(dataset: DataSet) -> bytes:
     Raises:
         UsageError: a cell that is not of its column's type, or holds what XML cannot.
     """
-    return b"".join(pieces_of_dataset(dataset))
+    return b"".join(write_dataset_in_pieces(dataset))
 
 
-def pieces_of_dataset(dataset: DataSet) -> Iterator[bytes]:
-    """Write a metadata document piece by piece, each of at most some thousand rows.
+def write_dataset_in_pieces(dataset: DataSet) -> Iterator[bytes]:
+    """Write a metadata document piece by piece, each of at most 2048 rows.
 
     Raises:
         UsageError: as `write_dataset` does, when it comes to that cell.

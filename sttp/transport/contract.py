@@ -173,10 +173,13 @@ class PromptStream(ByteStream, Protocol):
 
     That is for speed only, and no stream has to. `send` and `send_now` may alternate, and everything promised there
     holds here too: the bytes arrive in the order in which they were sent.
+
+    A stream that has this method is used by it. One that wraps or derives from another to look at its bytes must look
+    at those that are sent at once as well.
     """
 
     @property
-    def free(self) -> bool:
+    def can_send_now(self) -> bool:
         """Whether `send_now` may be called: no task is sending, and nothing that was sent is still waiting here.
 
         Never while the stream is closed, broken, or has sent its end; and it may be False at any other time.
@@ -186,12 +189,13 @@ class PromptStream(ByteStream, Protocol):
     def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """Send all of `buffers`, in order, without waiting.
 
-        Meant for some ten kilobytes. What the medium does not take at once is kept, and until it has gone the stream is
-        not `free`. When it returns the buffers may be reused.
+        Meant for what is short, some hundred kilobytes at most. What the medium does not take at once is kept, and
+        until it has gone `can_send_now` is False. A `send` that follows, be it of nothing, waits until it has gone.
+        When this returns the buffers may be reused.
 
         Raises:
             TransportError: the stream is broken, or this end has closed or aborted it.
-            UsageError: this end has already sent its end of stream, or the stream is not free.
+            UsageError: this end has already sent its end of stream, a task is sending, or bytes are still waiting.
         """
         ...
 

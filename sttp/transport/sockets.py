@@ -137,7 +137,7 @@ class SocketStream(asyncio.BufferedProtocol):
 
     async def send(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `ByteStream.send`."""
-        self._check_unended()
+        self._check_can_send()
         self._sending = True
         try:
             for piece in _pieces(buffers):
@@ -149,15 +149,15 @@ class SocketStream(asyncio.BufferedProtocol):
             self._sending = False
 
     @property
-    def free(self) -> bool:
-        """See `PromptStream.free`."""
+    def can_send_now(self) -> bool:
+        """See `PromptStream.can_send_now`."""
         return not self._sending and self._flushed.is_set() and not (self._closed or self._eof_sent or self._failure)
 
     def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `PromptStream.send_now`."""
-        self._check_unended()
-        if not self.free:
-            raise UsageError("something that was sent is still waiting")
+        self._check_can_send()
+        if not self.can_send_now:
+            raise UsageError("send_now while a task is sending, or bytes that were sent are still waiting")
         self._transport.write(b"".join(buffers))
 
     async def send_eof(self) -> None:
@@ -295,7 +295,7 @@ class SocketStream(asyncio.BufferedProtocol):
         if self._failure is not None:
             raise TransportError(self._failure)
 
-    def _check_unended(self) -> None:
+    def _check_can_send(self) -> None:
         self._check_open()
         if self._eof_sent:
             raise UsageError("this end has already sent its end of stream")

@@ -19,8 +19,8 @@ class Prompt(Wrapped):
     inner: PromptStream
 
     @property
-    def free(self) -> bool:
-        return self.inner.free
+    def can_send_now(self) -> bool:
+        return self.inner.can_send_now
 
     def send_now(self, buffers: Buffers, /) -> None:
         self.inner.send_now(buffers)
@@ -56,11 +56,11 @@ class Waits(Prompt):
         await self.inner.send([kept, *buffers])
 
 
-class AlwaysFree(Prompt):
+class AlwaysCan(Prompt):
     """Takes whatever there is, and keeps it."""
 
     @property
-    def free(self) -> bool:
+    def can_send_now(self) -> bool:
         return True
 
     def send_now(self, buffers: Buffers, /) -> None:
@@ -68,14 +68,14 @@ class AlwaysFree(Prompt):
             self.inner.send_now(buffers)
 
 
-class FreeWhileSending(Prompt):
+class ForgetsWhoSends(Prompt):
     """Forgets that a task is sending."""
 
     sending = False
 
     @property
-    def free(self) -> bool:
-        return self.sending or self.inner.free
+    def can_send_now(self) -> bool:
+        return self.sending or self.inner.can_send_now
 
     async def send(self, buffers: Buffers, /) -> None:
         self.sending = True
@@ -89,8 +89,8 @@ class ForgetsTheEnd(Prompt):
     ended = False
 
     @property
-    def free(self) -> bool:
-        return self.ended or self.inner.free
+    def can_send_now(self) -> bool:
+        return self.ended or self.inner.can_send_now
 
     async def send_eof(self) -> None:
         self.ended = True
@@ -105,6 +105,14 @@ class SaysNothing(Prompt):
             self.inner.send_now(buffers)
 
 
+class BlamesTheCaller(Prompt):
+    """Takes a broken stream for one that is used wrongly, without a word."""
+
+    def send_now(self, buffers: Buffers, /) -> None:
+        if self.inner.can_send_now:
+            self.inner.send_now(buffers)
+
+
 def _over_tcp(kind: type[Prompt]) -> Callable[[], tuple[Transport, str]]:
     return lambda: (Wrapping(load_plugins().transports["tcp"], kind), "127.0.0.1:0")
 
@@ -113,9 +121,10 @@ BROKEN_AT_ONCE: dict[str, tuple[Callable[[], tuple[Transport, str]], str, str]] 
     "sound": (_over_tcp(Prompt), "", ""),
     "keeps the buffers": (_over_tcp(Keeps), "sent_at_once_as_sent", "differs from what was sent"),
     "waits": (_over_tcp(Waits), "sent_at_once_goes_out", "arrives instead of"),
-    "always free": (_over_tcp(AlwaysFree), "not_free_while_bytes_wait", "MB were sent at once"),
-    "free while sending": (_over_tcp(FreeWhileSending), "not_free_while_a_task_sends", "free while a task is sending"),
-    "forgets the end": (_over_tcp(ForgetsTheEnd), "nothing_at_once_behind_the_end", "has sent its end is free"),
+    "always can": (_over_tcp(AlwaysCan), "not_at_once_while_bytes_wait", "MB were sent at once"),
+    "forgets who sends": (_over_tcp(ForgetsWhoSends), "not_at_once_while_a_task_sends", "while a task is sending"),
+    "forgets the end": (_over_tcp(ForgetsTheEnd), "nothing_at_once_behind_the_end", "has sent its end says"),
+    "blames the caller": (_over_tcp(BlamesTheCaller), "nothing_at_once_when_broken", "a broken stream sends at once"),
     "says nothing": (_over_tcp(SaysNothing), "nothing_at_once_when_closed", "a closed stream sends at once"),
 }
 """By name: makes one with an address to listen at, the check that is meant for it, and what that check must say."""

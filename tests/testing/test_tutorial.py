@@ -46,7 +46,7 @@ def test_from_nothing_to_the_kit_passing(text: str, tmp_path: Path) -> None:
     assert re.search(r"local://… +transport +dial, listen +sttp-local +0\.1\.0 +1", listed)
     passed = author.tests("-q", "-rs")
     assert passed.returncode == 0, passed.stdout
-    assert re.search(r"50 passed, 2 skipped", passed.stdout), passed.stdout
+    assert re.search(r"56 passed, 2 skipped", passed.stdout), passed.stdout
     assert "does not meet abort_is_told: a Unix socket that is aborted looks as if" in passed.stdout
 
     kit = author.source / "tests" / "test_local.py"

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sttp.codes import ModeFlags, OperationalModes, TextEncoding
 from sttp.errors import LimitError, MessageError, ProtocolError, UsageError
@@ -18,6 +21,8 @@ from sttp.wire.responses import UpdateSignalIndexCache, write_response
 from sttp.wire.signal_index_cache import (
     SIGNAL_INDEX_CACHE,
     SignalIndexCache,
+    _split_keys,
+    check_keys,
     read_signal_index_cache,
     write_signal_index_cache,
 )
@@ -254,3 +259,15 @@ def test_any_damaged_byte_raises_only_documented_errors() -> None:
             image = TWO_IMAGE[:position] + bytes((value,)) + TWO_IMAGE[position + 1 :]
             with suppress(ProtocolError):
                 read_signal_index_cache(image, PLAIN)
+
+
+@given(st.lists(st.text("A:\n1\u0661 ", max_size=6) | st.from_regex(r"\A[A-Z]*:[0-9]{1,22}\Z"), max_size=4))
+def test_keys_are_checked_all_at_once_as_they_are_one_by_one(keys: list[str]) -> None:
+    def refused(check: Callable[[Sequence[str]], object]) -> bool:
+        try:
+            check(keys)
+        except UsageError:
+            return True
+        return False
+
+    assert refused(check_keys) == refused(_split_keys)
