@@ -209,6 +209,8 @@ class Connection(Generic[E]):
                 await self._send(output)
             elif session.ended:
                 return
+            elif not is_all:
+                await asyncio.sleep(0)  # much was looked at, and nothing of it was for this peer
             if is_all and not session.ended:
                 await self._wait()
 

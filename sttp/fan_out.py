@@ -233,9 +233,9 @@ class Member:
         return self._expected
 
     @property
-    def sources(self) -> list[SignalTable]:
-        """The publisher's tables that measurements have come with, under what is subscribed to now."""
-        return [] if self._router is None else self._router.sources
+    def source(self) -> SignalTable | None:
+        """The publisher's table that measurements came with last; None before the first."""
+        return None if self._router is None else self._router.source
 
     def count(self, part: Part) -> int:
         """How many measurements of a part it has subscribed to."""

@@ -216,7 +216,10 @@ class Feed:
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        part = self._queue.take() if self.active else None
+        if not self.active:
+            return False
+        self._skip_sent()  # another subscriber may have been offered more when this one took what it had encoded
+        part = self._queue.take()
         if part is None:
             return False
         measurements, self._sent = self._member.send(part.number, lambda: self._run(part))
@@ -323,8 +326,9 @@ class Feed:
         if len(signals) <= SMALL:
             return cache, write_signal_index_cache(cache, modes)
         image = await offload(write_signal_index_cache, cache, modes)
-        sources = [self._catalogue().metadata.signals, *self._member.sources]
-        await offload(self._member.expect(signals).prepare, sources)
+        # batches may still be built with the signals of before
+        ours, before = self._catalogue().metadata.signals, self._member.source
+        await offload(self._member.expect(signals).prepare, [ours] if before is None else [ours, before])
         return cache, image
 
     def _refuse_subscription(self, reason: str) -> None:

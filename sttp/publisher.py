@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
@@ -15,7 +15,7 @@ from uuid import UUID
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
 from sttp.errors import ClosedError, EndpointError, STTPError, TrustError, UsageError
-from sttp.fan_out import PART_SIZE, FanOut
+from sttp.fan_out import PART_SIZE, FanOut, Part
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
@@ -120,7 +120,7 @@ class Publisher:
         self._unprepared = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._links: list[Links] = []
-        self._feeds: set[Feed] = set()
+        self._feeds: dict[Feed, None] = {}  # in the order in which they came
         self._strangers: dict[Feed, Guest | None] = {}  # and those that were strangers, until they leave
         self._admission = Admission(admission)
         self._events: PeerEvents[PublisherEvent] = PeerEvents()
@@ -128,6 +128,8 @@ class Publisher:
         self._error: STTPError | None = None
         self._tally = Tally()
         self._fan_out = FanOut()
+        # held while parts are handed out, so that everyone gets them in the order of their numbers
+        self._publishing = asyncio.Lock()
         # measurements published since the others had their turn, and how many may be
         self._hurry = 0
         self._patience = min(PART_SIZE, queue_limit // 2)
@@ -229,17 +231,22 @@ class Publisher:
         self._check()
         if not batch.signals.spans(batch.signal_index):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
-        feeds = [feed for feed in self._feeds if feed.active]
-        if feeds:
-            parts = self._fan_out.parts(batch)
-            for feed in feeds:
-                if not feed.offer(parts):
-                    await feed.put(parts)
+        async with self._publishing:
+            await self._hand_out(batch)
         weight = max(len(batch), _LEAST)
         self._hurry += weight
         if self._hurry + weight // 2 > self._patience:  # as near to it as batches of this size come
             self._hurry = 0
             await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
+
+    async def _hand_out(self, batch: MeasurementBatch) -> None:
+        parts: Sequence[Part] = ()
+        for feed in tuple(self._feeds):
+            # looked at when it is its turn: while others were waited for it may have unsubscribed
+            if feed.active:
+                parts = parts or self._fan_out.parts(batch)
+                if not feed.offer(parts):
+                    await feed.put(parts)
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
@@ -380,7 +387,7 @@ class Publisher:
             if len(self._feeds) >= self._max_connections:
                 feed.refuse(_TOO_MANY)
             elif guest is None:
-                self._feeds.add(feed)  # whom we dialed we know
+                self._feeds[feed] = None  # whom we dialed we know
             self._tally.connections += 1
             begin = monotonic()
             try:
@@ -399,7 +406,7 @@ class Publisher:
                 )
                 _log.info("%s: disconnected%s", feed.peer, f": {reason}" if reason else "")
             finally:
-                self._feeds.discard(feed)
+                self._feeds.pop(feed, None)
                 del self._strangers[feed]
                 if guest is not None:
                     guest.left(now=monotonic())
@@ -442,7 +449,7 @@ class Publisher:
             if len(self._feeds) >= self._max_connections:
                 feed.refuse(_TOO_MANY)
             else:
-                self._feeds.add(feed)
+                self._feeds[feed] = None
 
     def _rights_of(self, link: Link) -> str | None:
         return None if self._security is None else self._security.rights_of(link.stream.identity)

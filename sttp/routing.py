@@ -24,12 +24,9 @@ class Router:
     def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
         self.theirs = theirs
         self.visible = visible
+        #: the publisher's table that measurements came with last
+        self.source: SignalTable | None = None
         self._routes: dict[int, _Route] = {}
-
-    @property
-    def sources(self) -> list[SignalTable]:
-        """The publisher's tables whose way is worked out."""
-        return [route.ours for route in list(self._routes.values())]  # another thread may be preparing more
 
     def prepare(self, tables: Iterable[SignalTable]) -> None:
         """Work out the way of tables; that takes some 20 ms for 100 000 signals, and may be done in another thread."""
@@ -38,6 +35,7 @@ class Router:
 
     def route(self, signals: SignalTable, columns: Columns) -> Columns:
         """The measurements of signals that are subscribed to, with the subscription's indexes."""
+        self.source = signals
         route = self._route(signals)
         if route.is_identity:
             return columns

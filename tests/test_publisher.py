@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from sttp.session import PublisherConfig
 from sttp.transport import RedialPolicy, load_plugins
 from sttp.transport.memory import MemoryTransport
 from sttp.wire import commands
-from sttp.wire.responses import Failed
+from sttp.wire.responses import Failed, Succeeded
 from sttp.wire.responses import Metadata as MetadataResponse
 from wire_peer import WireSubscriber
 
@@ -233,6 +233,97 @@ async def test_wait_loses_nothing_and_goes_on_with_the_slowest(memory: MemoryTra
         await publishing
         assert publisher.statistics.dropped == 0
         assert publisher.statistics.measurements == 2 * MANY
+
+
+async def stuck(publisher: Publisher, first: float, count: int) -> tuple[asyncio.Task[None], float]:
+    """Publish until one subscriber is too slow; the batch that waits, and its value."""
+    while True:
+        publishing = asyncio.create_task(publisher.publish(batch(first, count)))
+        await turns()
+        if not publishing.done():
+            return publishing, first
+        first += 1
+
+
+async def hear(peer: WireSubscriber, into: list[float]) -> None:
+    with suppress(TransportError):
+        while True:
+            into += await values(peer, 1)
+
+
+async def test_a_large_batch_that_waits_is_not_overtaken_by_a_small_one(memory: MemoryTransport) -> None:
+    async with (
+        Publisher("memory://hub", metadata=GRID, overflow=Overflow.WAIT, queue_limit=11) as publisher,
+        wire_subscriber(memory) as peer,
+    ):
+        waiting, last = await stuck(publisher, 0.0, 4)
+        overtaking = asyncio.create_task(publisher.publish(batch(last + 1)))
+        await turns()
+        expected = [value for value in range(int(last) + 1) for _ in range(4)] + [last + 1]
+        async with asyncio.timeout(10):
+            assert await values(peer, len(expected)) == expected
+        await asyncio.gather(waiting, overtaking)
+
+
+async def test_while_one_is_waited_for_the_others_get_each_measurement_once(memory: MemoryTransport) -> None:
+    """One takes what another has encoded, before it has been offered all of that."""
+    async with (
+        Publisher("memory://hub", metadata=GRID, overflow=Overflow.WAIT, queue_limit=4000) as publisher,
+        wire_subscriber(memory) as before,
+        wire_subscriber(memory) as slow,
+        wire_subscriber(memory) as behind,
+    ):
+        await until(lambda: publisher.statistics.subscriptions == 3)
+        heard: list[list[float]] = [[], []]
+        hearing = [asyncio.create_task(hear(*each)) for each in zip((before, behind), heard, strict=True)]
+        feed = list(publisher._feeds)[1]
+        last = 0
+
+        async def publish(value: float, count: int) -> None:
+            await publisher.publish(MeasurementBatch.of(GRID.signals, [0] * count, T, value))
+
+        while feed._queue._size < 3400:  # some are left: small batches fit, a large one does not
+            await publish(last, 100)
+            last += 1
+            await turns()
+        publisher._hurry = 0
+
+        async def several() -> None:
+            for value, count in ((last, 100), (last + 1, 100), (last + 2, 100), (last + 3, 500)):
+                await publish(value, count)
+
+        publishing = asyncio.create_task(several())
+        await turns()
+        assert not publishing.done()
+        expected = [value for value in range(last + 3) for _ in range(100)] + [last + 3] * 500
+        assert await values(slow, len(expected)) == expected
+        await publishing
+        await publisher.publish(batch(-1.0))
+        await until(lambda: all(-1.0 in each for each in heard))
+        assert heard == [[*expected, -1.0]] * 2
+        for task in hearing:
+            task.cancel()
+
+
+async def test_who_unsubscribes_while_another_is_waited_for_gets_nothing_of_it_later(memory: MemoryTransport) -> None:
+    async with (
+        Publisher("memory://hub", metadata=GRID, overflow=Overflow.WAIT, queue_limit=11) as publisher,
+        wire_subscriber(memory) as slow,
+        wire_subscriber(memory) as other,
+    ):
+        await until(lambda: publisher.statistics.subscriptions == 2)
+        hearing = asyncio.create_task(hear(other, []))
+        waiting, _ = await stuck(publisher, 0.0, 4)
+        hearing.cancel()
+        await asyncio.wait({hearing})
+        await other.say(commands.Unsubscribe())
+        while not isinstance(await other.hear(), Succeeded):
+            pass
+        slow.stream.abort()
+        await waiting
+        await other.resubscribe(EVERYTHING)
+        await publisher.publish(batch(-1.0))
+        assert await values(other, 1) == [-1.0], "what was published while it had unsubscribed is not for it"
 
 
 async def test_drop_oldest_does_not_touch_the_other_and_counts_what_is_lost(memory: MemoryTransport) -> None:

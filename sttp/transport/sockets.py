@@ -55,6 +55,14 @@ class SocketStream(asyncio.BufferedProtocol):
         made: called once, when there is a connection.
     """
 
+    _looks_at_all = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # who overrides `send` looks at the bytes, and would not see those that are sent at once
+        if "send" in vars(cls):
+            cls._looks_at_all = "send_now" not in vars(cls)
+
     def __init__(self, made: Callable[[SocketStream], None] | None = None) -> None:
         self._made = made
         self._transport: asyncio.Transport
@@ -150,7 +158,9 @@ class SocketStream(asyncio.BufferedProtocol):
 
     @property
     def can_send_now(self) -> bool:
-        """See `PromptStream.can_send_now`."""
+        """See `PromptStream.can_send_now`. Never in a subclass that overrides `send` and not `send_now`."""
+        if self._looks_at_all:
+            return False
         return not self._sending and self._flushed.is_set() and not (self._closed or self._eof_sent or self._failure)
 
     def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
