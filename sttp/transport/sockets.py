@@ -60,7 +60,7 @@ class SocketStream(asyncio.BufferedProtocol):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         # who overrides `send` looks at the bytes, and would not see those that are sent at once
-        if "send" in vars(cls):
+        if {"send", "send_now"} & vars(cls).keys():
             cls._looks_at_all = "send_now" not in vars(cls)
 
     def __init__(self, made: Callable[[SocketStream], None] | None = None) -> None:
