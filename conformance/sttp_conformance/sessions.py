@@ -38,8 +38,13 @@ __all__ = [
 _HEADER: Final = 4
 
 
-def said(recording: Recording, role: Role) -> list[bytes]:
+def said(recording: Recording, role: Role, *, whole: bool = True) -> list[bytes]:
     """All that one end has said, cut into frames without their lengths.
+
+    Args:
+        recording: of the connection.
+        role: which end.
+        whole: whether the last frame must be complete. It need not be while that end speaks, or when it has closed.
 
     Raises:
         Violation: the bytes are no sequence of frames.
@@ -49,6 +54,8 @@ def said(recording: Recording, role: Role) -> list[bytes]:
         length = int.from_bytes(data[place : place + _HEADER], "big")
         end = place + _HEADER + length
         if end > len(data):
+            if not whole:
+                break
             raise Violation(
                 f"expected frames that fill what the {role.value} says, but {len(data) - place} bytes are left: "
                 f"{data[place : place + 32].hex(' ')}"

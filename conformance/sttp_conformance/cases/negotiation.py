@@ -127,9 +127,9 @@ async def _refused(case: Case, command: int) -> None:
         peer.polite = False
         await peer.expect(commands.DefineOperationalModes)
         await peer.say(responses.Failed(command=command, text="Not with you."))
-        said_before = len(said(peer.recording, Role.SUBSCRIBER))
+        said_before = len(said(peer.recording, Role.SUBSCRIBER, whole=False))
         await peer.expect_end(why="after it was refused")
-        later = said(peer.recording, Role.SUBSCRIBER)[said_before:]
+        later = said(peer.recording, Role.SUBSCRIBER, whole=False)[said_before:]
         # what was under way before the refusal was read is no fault
         case.require(len(later) <= 2, "no more commands after the refusal", [each[:1].hex() for each in later])
 
