@@ -52,7 +52,8 @@ class Outlet:
         self._supply = supply
         self._tally = tally
         self._mistake: Exception | None = None
-        self._is_waited_for = False
+        #: whether some of what was sent at once still waits in the stream, so that a `send` has to follow
+        self.is_waited_for = False
         self._watch = Alarm(self._look)
         self._sending_since: float | None = None
         self._doubted: float | None = None
@@ -92,7 +93,7 @@ class Outlet:
                 self._tally.bytes_sent += sum(map(len, piece))
         finally:
             self._sending_since = None
-            self._is_waited_for = False
+            self.is_waited_for = False
 
     def send_now(self) -> None:
         """Send what there is, if the stream can do that at once and it is not much; it never fails.
@@ -107,16 +108,11 @@ class Outlet:
             if output:
                 stream.send_now(output)
                 self._tally.bytes_sent += sum(map(len, output))
-                self._is_waited_for = not stream.can_send_now
+                self.is_waited_for = not stream.can_send_now
         except TransportError as error:
             session.lose(error, now=monotonic())
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs this connection, not the application
             self._mistake = error
-
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether some of what was sent at once still waits in the stream, so that a `send` has to follow."""
-        return self._is_waited_for
 
     def cancel(self) -> None:
         """Watch over nothing any more."""

@@ -7,6 +7,7 @@ import time
 import unittest
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
@@ -26,6 +27,8 @@ from sttp.testing.transport import (
 )
 from sttp.transport import Plugins, Transport, TransportError, UsageError, load_plugins
 from sttp.transport.memory import MemoryTransport
+
+Broken = dict[str, tuple[Callable[[], tuple[Transport, str]], str, str]]
 
 NAMED = {check.name: check for check in CHECKS}
 MEANT = [meant for _, meant, _ in BROKEN.values()]
@@ -97,40 +100,29 @@ ALSO = {
 """What else is noticed for good reason, as a send that never waits cannot be cancelled; or what would take long."""
 
 
-@pytest.mark.parametrize("name", BROKEN_PUSHING)
-def test_what_is_pushed_wrong_is_found_by_the_check_meant_for_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "_LATEST_S", 1.0)
-    make, meant, complaint = BROKEN_PUSHING[name]
-    if meant:
-        with pytest.raises(BrokenPromiseError, match=complaint):
-            run_check(NAMED[meant], subject(make), patience=5)
-    else:
-        for check in pushing.CHECKS:
-            run_check(check, subject(make), patience=5)
-
-
-def test_every_check_of_pushing_has_something_broken_that_it_finds() -> None:
-    assert {meant for _, meant, _ in BROKEN_PUSHING.values() if meant} == {check.name for check in pushing.CHECKS}
-
-
-@pytest.mark.parametrize("name", BROKEN_AT_ONCE)
-def test_what_is_sent_at_once_wrong_is_found_by_the_check_meant_for_it(
-    name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("asked", "broken", "patience", "name"),
+    [(pushing, BROKEN_PUSHING, 5, name) for name in BROKEN_PUSHING]
+    + [(sending_at_once, BROKEN_AT_ONCE, 10, name) for name in BROKEN_AT_ONCE],
+)
+def test_what_a_stream_can_besides_and_does_wrong_is_found_by_the_check_meant_for_it(
+    asked: ModuleType, broken: Broken, patience: float, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending_at_once, "_LATEST_S", 1.0)
-    make, meant, complaint = BROKEN_AT_ONCE[name]
+    monkeypatch.setattr(asked, "_LATEST_S", 1.0)
+    make, meant, complaint = broken[name]
     if meant:
         with pytest.raises(BrokenPromiseError, match=complaint):
-            run_check(NAMED[meant], subject(make), patience=10)
+            run_check(NAMED[meant], subject(make), patience=patience)
     else:
-        for check in sending_at_once.CHECKS:
-            run_check(check, subject(make), patience=10)
+        for check in asked.CHECKS:
+            run_check(check, subject(make), patience=patience)
 
 
-def test_every_check_of_sending_at_once_has_something_broken_that_it_finds() -> None:
-    assert {meant for _, meant, _ in BROKEN_AT_ONCE.values() if meant} == {
-        check.name for check in sending_at_once.CHECKS
-    }
+@pytest.mark.parametrize(("asked", "broken"), [(pushing, BROKEN_PUSHING), (sending_at_once, BROKEN_AT_ONCE)])
+def test_every_check_of_what_a_stream_can_besides_has_something_broken_that_it_finds(
+    asked: ModuleType, broken: Broken
+) -> None:
+    assert {meant for _, meant, _ in broken.values() if meant} == {check.name for check in asked.CHECKS}
 
 
 class Stubborn(MemoryTransport):
