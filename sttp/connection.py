@@ -70,9 +70,8 @@ class Connection(Generic[E]):
     _events: deque[E | Ended] = field(default_factory=deque)
     _error: STTPError | None = None
     _over: bool = False
+    _may_send_now: bool = True
     _outlet: Outlet = field(init=False)
-    _wakes: int = 0
-    _comes_alone: bool = True
     _alarm: Alarm = field(init=False)
     _waits_until: float = inf
 
@@ -102,27 +101,33 @@ class Connection(Generic[E]):
             raise
         finally:
             self._over = True
+            self._may_send_now = False
             self._idle.set()
             self._alarm.cancel()
             self._outlet.cancel()
             await self.stream.close()
         return self._error
 
-    def wake(self) -> None:
+    def wake(self, *, at_once: bool = False) -> None:
         """Say that the session, or the source of `supply`, has more to send.
 
-        What comes alone in a turn of the event loop is sent before this returns, if the stream can do that. Where more
-        came last time it waits for the end of the turn, so that all goes together. It raises nothing.
+        Args:
+            at_once: what there is goes out before this returns, if it is the first in this turn of the event loop, the
+                stream can do that, and nothing else is on its way. Otherwise all goes together at the end of the turn.
+
+        It raises nothing.
         """
-        self._wakes += 1
-        self._wake.set()
-        if self._over:
+        if at_once and self._idle.is_set() and self._may_send_now and self._outlet.send_now():
+            # whatever else comes in this turn of the event loop goes together
+            self._may_send_now = False
+            asyncio.get_running_loop().call_soon(self._begin_turn)
             return
-        was_idle = self._idle.is_set()
-        self._idle.clear()
-        if was_idle and self._comes_alone:
-            self._outlet.send_now()
-            self._taken.set()
+        self._wake.set()
+        if not self._over:
+            self._idle.clear()
+
+    def _begin_turn(self) -> None:
+        self._may_send_now = not self._over
 
     async def drained(self) -> None:
         """Wait until the stream has taken all that there is to send, or the connection has ended."""
@@ -202,7 +207,7 @@ class Connection(Generic[E]):
     async def _write(self) -> None:
         session, outlet = self.session, self._outlet
         while True:
-            self._begin_turn()
+            self._wake.clear()
             output, is_all = outlet.gather()
             self._taken.set()
             if output or outlet.is_waited_for:
@@ -213,11 +218,6 @@ class Connection(Generic[E]):
                 await asyncio.sleep(0)  # much was looked at, and nothing of it was for this peer
             if is_all and not session.ended:
                 await self._wait()
-
-    def _begin_turn(self) -> None:
-        self._wake.clear()
-        # as the turn before was, this one is taken to be; wakes are counted, whatever they are for
-        self._comes_alone, self._wakes = self._wakes <= 1, 0
 
     async def _send(self, output: list[bytes]) -> None:
         try:

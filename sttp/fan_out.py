@@ -1,8 +1,8 @@
 """Fan-out: measurements are encoded once for all subscribers that get the same ones in the same form.
 
-A publisher numbers what is published, in *parts*, and every subscriber takes the parts in order. Subscriptions of one
-`PacketForm` share a *stream* of packets: whoever is the first to come to a part encodes it, and the others take what he
-has made.
+What is published is numbered, in *parts*, and every subscriber takes the parts in order (`sttp.backlog`). Subscriptions
+of one `PacketForm` share a *stream* of packets: whoever is the first to come to a part encodes it, and the others take
+what he has made.
 
 Joining. TSSC compresses against what was sent before, so a subscriber can join a stream only where its codec begins
 anew. That costs those who are on it some bytes, nothing else, and it happens at most once in `RESTART_INTERVAL`,
@@ -19,62 +19,24 @@ itself from there on, and joins again when it has caught up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
 from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.backlog import Part, run_from
+from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.routing import Router
 from sttp.session.packets import PacketForm, Packets, PacketWriter
 from sttp.session.publisher import PublisherSession
 
-__all__ = ["FanOut", "Member", "Part", "Run"]
-
-PART_SIZE: Final = 16_384
-"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
+__all__ = ["FanOut", "Member"]
 
 RESTART_INTERVAL: Final = 1.0
 """Seconds between two restarts of a stream for those who want to join it. A restart costs some ten bytes a signal."""
 
 KEPT: Final = 4 * 2**20
 """Bytes of packets that are kept for those who are behind: about 2 million measurements."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Measurements that are encoded at one go.
-
-    Attributes:
-        number: parts are numbered in the order in which they are published.
-        batch: the measurements.
-        size: how many they are.
-    """
-
-    number: int
-    batch: MeasurementBatch
-    size: int
-
-    def __len__(self) -> int:
-        """How many measurements."""
-        return self.size
-
-
-class Run(NamedTuple):
-    """Parts that follow one another, with measurements of one table.
-
-    Attributes:
-        first: number of the first part.
-        last: number of the last part.
-        signals: what a signal index means.
-        columns: their measurements.
-    """
-
-    first: int
-    last: int
-    signals: SignalTable
-    columns: Columns
 
 
 class _Made(NamedTuple):
@@ -96,6 +58,8 @@ class _Stream:
     def __init__(self, form: PacketForm, router: Router, first: int) -> None:
         self.form = form
         self.members = 0
+        #: whether it is still the one of its form
+        self.is_current = True
         self._router = router
         self._writer = PacketWriter(form)
         self._next = first
@@ -105,9 +69,9 @@ class _Stream:
         self._is_wanted = False
         self._restarted = self._moved = monotonic()
 
-    def take(self, first: int, run: Callable[[], Run]) -> _Made | None:
+    def take(self, first: Part) -> _Made | None:
         """The packets that begin with part `first`; None for who is too far behind."""
-        return self._make(run()) if first == self._next else self._made.get(first)
+        return self._make(first) if first.number == self._next else self._made.get(first.number)
 
     def can_be_joined(self, first: int) -> bool:
         """Whether one who has not got the packets before part `first` can read those from there on."""
@@ -128,21 +92,21 @@ class _Stream:
 
     @property
     def _may_restart(self) -> bool:
-        is_free = not self.form.tssc
-        return self._is_wanted and (is_free or monotonic() - self._restarted >= RESTART_INTERVAL)
+        return not self.form.tssc or monotonic() - self._restarted >= RESTART_INTERVAL
 
-    def _make(self, run: Run) -> _Made:
-        restarts = self._may_restart
+    def _make(self, first: Part) -> _Made:
+        restarts = self._is_wanted and self._may_restart
         if restarts:
             self._writer.restart()
             self._is_wanted = False
             self._restarted = monotonic()
+        run = run_from(first)
         packets = self._writer.write(self._router.route(run.signals, run.columns))
         made = _Made(run.last, packets, restarts)
         self._next = run.last + 1
         self._moved = monotonic()
         if self.members > 1 or restarts or self._made:
-            self._keep(run.first, made)
+            self._keep(first.number, made)
         return made
 
     def _keep(self, first: int, made: _Made) -> None:
@@ -156,20 +120,8 @@ class FanOut:
     """What the subscribers of one publisher share."""
 
     def __init__(self) -> None:
-        self._published = 0
         self._streams: dict[Hashable, _Stream] = {}
         self._routers: WeakValueDictionary[int, Router] = WeakValueDictionary()
-
-    def parts(self, batch: MeasurementBatch) -> Sequence[Part]:
-        """A batch that is published, as parts of at most `PART_SIZE` measurements."""
-        if len(batch) <= PART_SIZE:
-            batches = [batch]
-        else:
-            columns = batch.columns
-            pieces = (slice(begin, begin + PART_SIZE) for begin in range(0, len(batch), PART_SIZE))
-            batches = [replace(batch, columns=columns.select(piece)) for piece in pieces]
-        first, self._published = self._published, self._published + len(batches)
-        return [Part(number, each, len(each)) for number, each in enumerate(batches, first)]
 
     def router(self, theirs: SignalTable) -> Router:
         """The way of measurements into a table of signals."""
@@ -182,22 +134,21 @@ class FanOut:
         """The stream of a form, for one who has not got the packets before part `first`; None when that cannot be."""
         stream = self._streams.get(form.key)
         if stream is None or stream.is_left_behind(first):
+            if stream is not None:
+                stream.is_current = False
             stream = self._streams[form.key] = _Stream(form, router, first)
         elif not stream.can_be_joined(first):
             return None
         stream.members += 1
         return stream
 
-    def has(self, stream: _Stream) -> bool:
-        """Whether a stream is still the one of its form."""
-        return self._streams.get(stream.form.key) is stream
-
     def leave(self, stream: _Stream) -> None:
         """Be no longer a member of a stream."""
         stream.members -= 1
         if stream.members == 1:
             stream.forget()
-        elif not stream.members and self.has(stream):
+        elif not stream.members and stream.is_current:
+            stream.is_current = False
             del self._streams[stream.form.key]
 
 
@@ -237,17 +188,16 @@ class Member:
         """The publisher's table that measurements came with last; None before the first."""
         return None if self._router is None else self._router.source
 
-    def count(self, part: Part) -> int:
-        """How many measurements of a part it has subscribed to."""
+    def count(self, batch: MeasurementBatch) -> int:
+        """How many measurements of a batch it has subscribed to."""
         router = self._way()
-        return 0 if router is None else router.count(part.batch)
+        return 0 if router is None else router.count(batch)
 
-    def send(self, first: int, run: Callable[[], Run]) -> tuple[int, int]:
-        """Send measurements.
+    def send(self, first: Part) -> tuple[int, int]:
+        """Send measurements: those of a part, and of those behind it that go along.
 
         Args:
-            first: number of the first part.
-            run: gives that part and those that wait behind it; not called where they have been encoded already.
+            first: the part.
 
         Returns:
             How many measurements were sent, and the number of the last part that had them.
@@ -258,17 +208,19 @@ class Member:
         form = session.form if router.visible is None else None
         # a form is made at each handover, where the subscriber's codec begins anew: an equal one is not the same
         stream = self._stream
-        if stream is not None and (form is not self._form or first != self._next or not self._fan_out.has(stream)):
+        if stream is not None and (form is not self._form or first.number != self._next or not stream.is_current):
             self.leave()
-        if self._stream is None and form is not None:
-            self._stream, self._form = self._fan_out.join(form, router, first), form
-        made = None if self._stream is None else self._stream.take(first, run)
+            stream = None
+        if stream is None and form is not None:
+            stream, self._form = self._fan_out.join(form, router, first.number), form
+            self._stream = stream
+        made = None if stream is None else stream.take(first)
         if made is not None:
             session.send_packets(made.packets)
             self._next = made.last + 1
             return made.packets.measurements, made.last
         self.leave()
-        alone = run()
+        alone = run_from(first)
         columns = router.route(alone.signals, alone.columns)
         return session.send_measurements(columns), alone.last
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -12,15 +12,15 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
+from sttp.backlog import Backlog, Place
 from sttp.catalogue import SMALL, Catalogue
 from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError, UsageError
-from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
-from sttp.measurement import Columns, SignalTable
+from sttp.fan_out import FanOut, Member
+from sttp.measurement import SignalTable
 from sttp.offload import offload
 from sttp.peer_events import PeerEvents
-from sttp.queues import BatchQueue, Overflow
 from sttp.security import Audited, audit
 from sttp.session.config import PublisherConfig
 from sttp.session.conversation import Phase
@@ -50,14 +50,13 @@ READ_SIZE: Final = 4096
 
 
 class Feed:
-    """One subscriber: its session, its queue, and the way of the publisher's signals into its own.
+    """One subscriber: its session, its place in the backlog, and the way of the publisher's signals into its own.
 
     Args:
         link: where the subscriber is.
         catalogue: what there is to subscribe to; called at each request, because it may change.
         config: for the session.
-        queue_limit: most measurements that wait for this subscriber.
-        overflow: what happens to more.
+        backlog: what is published.
         fan_out: what it shares with the other subscribers.
         tally: where to count.
         events: where the rest goes that an application might want to know.
@@ -72,8 +71,7 @@ class Feed:
         *,
         catalogue: Callable[[], Catalogue],
         config: PublisherConfig,
-        queue_limit: int,
-        overflow: Overflow,
+        backlog: Backlog,
         fan_out: FanOut,
         tally: Tally,
         events: PeerEvents[PublisherEvent],
@@ -95,8 +93,16 @@ class Feed:
         self._subscriber_id = uuid4()
         self._session = PublisherSession(config, now=monotonic())
         self._member = Member(fan_out, self._session)
-        self._queue: BatchQueue[Part] = BatchQueue(queue_limit, overflow, count=self._member.count)
-        self._sent = -1  # number of the last part
+        self._place = Place(
+            backlog,
+            call=self._have_more,
+            overrun=self._give_up,
+            count=self._member.count,
+            is_wanted=lambda: self.active,
+        )
+        # parts taken since there was nothing more to take, and whether the last time that was one alone
+        self._parts = 0
+        self._comes_alone = True
         self._connection: Connection[PublisherEvent] = Connection(
             link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
         )
@@ -113,8 +119,8 @@ class Feed:
 
     @property
     def active(self) -> bool:
-        """Whether measurements flow: a signal index cache is in force."""
-        return self._session.signals is not None
+        """Whether measurements flow: a signal index cache is in force, and it has its place in what is published."""
+        return self._place.part is not None and self._session.signals is not None
 
     async def run(self) -> STTPError | None:
         """Serve the subscriber until it is gone; return why."""
@@ -125,8 +131,7 @@ class Feed:
             finally:
                 following.cancel()
                 self._member.leave()
-                self._queue.close()
-                self._queue.clear()
+                self._place.leave()
 
     def close(self) -> None:
         """End the session in order; `run` returns soon."""
@@ -185,69 +190,33 @@ class Feed:
     @property
     def dropped(self) -> int:
         """Measurements that this subscriber has lost because it was too slow."""
-        return self._queue.dropped
-
-    def offer(self, parts: Sequence[Part]) -> bool:
-        """Queue measurements for this subscriber, which is `active`, by the overflow policy.
-
-        Those that come alone are sent before this returns; see `Connection.wake`.
-
-        Returns:
-            False when the queue is full and whoever publishes has to wait: see `put`.
-        """
-        try:
-            is_queued = self._queue.offer(*parts)
-        except OverrunError as error:
-            self._session.lose(error, now=monotonic())
-            # what is under way would hold the connection up for as long as the subscriber takes nothing
-            self._link.stream.abort()
-            is_queued = True
-        if is_queued:
-            self._connection.wake()
-        return is_queued
-
-    async def put(self, parts: Sequence[Part]) -> None:
-        """Queue measurements, and wait until there is room. Those that it is no longer `active` for go nowhere."""
-        while self.active and not self.offer(parts):
-            await self._queue.room()
+        return self._place.dropped
 
     async def drained(self) -> None:
         """Wait until everything queued has been taken by the stream, or the subscriber is gone."""
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        if not self.active:
-            return False
-        self._skip_sent()  # another subscriber may have been offered more when this one took what it had encoded
-        part = self._queue.take()
+        part = self._place.look() if self.active else None
         if part is None:
+            if self._parts:
+                self._comes_alone, self._parts = self._parts == 1, 0
             return False
-        measurements, self._sent = self._member.send(part.number, lambda: self._run(part))
+        measurements, last = self._member.send(part)
         self._tally.measurements += measurements
-        self._skip_sent()
+        self._parts += last + 1 - part.number
+        self._place.go_behind(last)
         return True
 
-    def _skip_sent(self) -> None:
-        """Take out what was sent along with a part before: it must neither be sent again nor count as dropped."""
-        while (part := self._queue.peek()) is not None and part.number <= self._sent:
-            self._queue.take()
+    def _have_more(self) -> None:
+        # where several parts came last time, sending waits for the end of the turn, so that all go together
+        self._connection.wake(at_once=self._comes_alone)
 
-    def _run(self, first: Part) -> Run:
-        """A part with those that wait behind it, if they fit: one that is full costs less than many that are not."""
-        parts, size = [first], len(first)
-        signals = first.batch.signals
-        while (
-            (part := self._queue.peek()) is not None
-            and part.batch.signals is signals
-            and part.number == parts[-1].number + 1
-            and (size := size + len(part)) <= PART_SIZE
-        ):
-            self._queue.take()
-            parts.append(part)
-        columns = (
-            first.batch.columns if len(parts) == 1 else Columns.concatenate([part.batch.columns for part in parts])
-        )
-        return Run(first.number, parts[-1].number, signals, columns)
+    def _give_up(self, error: OverrunError) -> None:
+        self._session.lose(error, now=monotonic())
+        # what is under way would hold the connection up for as long as the subscriber takes nothing
+        self._link.stream.abort()
+        self._connection.wake()
 
     # --- events
 
@@ -269,9 +238,10 @@ class Feed:
                 self._session.refuse_cipher_keys("Payloads of this publisher are not encrypted; use TLS.")
             case StreamingStarted():
                 self._link.proved_useful()
+                self._place.enter()
                 self._changed()
             case Unsubscribed():
-                self._queue.clear()
+                self._place.leave()
                 self._changed()
             case MessageIgnored():
                 _log.debug("%s: %s: %s", self.peer, event.message, event.reason)

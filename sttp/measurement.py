@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-__all__ = ["Columns", "Measurement", "MeasurementBatch", "Signal", "SignalTable"]
+__all__ = ["Columns", "Measurement", "MeasurementBatch", "Signal", "SignalTable", "highest_index"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,7 @@ class SignalTable:
 
     def spans(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` lie within the table, holes included, shape `(n,)`."""
-        # a negative index is a large one without its sign; `reduce`, because `max` takes twice as long for a few
-        return not len(signal_index) or bool(np.maximum.reduce(signal_index.view(np.uint32)) < len(self.ids))
+        return highest_index(signal_index) < len(self.ids)
 
     def which(self, signal_index: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of `signal_index` name signals; both of shape `(n,)`."""
@@ -190,6 +189,21 @@ class SignalTable:
         return SignalTable(self.ids, self.keys, tuple([tags[index] for index in self.route_to(other).tolist()]))
 
 
+_FEW: Final = 16
+"""Up to so many numbers Python is quicker than NumPy, where neither has done the like for a while much quicker."""
+
+
+def highest_index(signal_index: NDArray[np.int32]) -> int:
+    """The highest signal index; a negative one counts as 2**32 more. -1 where there is none.
+
+    Args:
+        signal_index: shape `(n,)`.
+    """
+    if len(signal_index) > _FEW:
+        return int(np.maximum.reduce(signal_index.view(np.uint32)))
+    return max([index & 0xFFFF_FFFF for index in signal_index.tolist()], default=-1)
+
+
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads numbers that follow one another
 
 
@@ -206,6 +220,8 @@ def _column(values: ArrayLike, dtype: type[np.generic], length: int) -> NDArray[
         return column
     if column.shape not in ((), (1,)):
         raise UsageError(f"columns of different length: {column.shape} beside {length} signal indexes")
+    if length == 1:
+        return column.reshape(1)
     whole = np.empty(length, dtype)  # `np.full` takes twice as long for a few
     whole[:] = column
     return whole

@@ -95,16 +95,19 @@ class Outlet:
             self._sending_since = None
             self.is_waited_for = False
 
-    def send_now(self) -> None:
+    def send_now(self) -> bool:
         """Send what there is, if the stream can do that at once and it is not much; it never fails.
 
         What goes wrong here is for the next `gather`: whoever had something to send can do nothing about it.
+
+        Returns:
+            Whether all has gone that there was to send.
         """
         stream, session = self._prompt, self._session
         if stream is None or not stream.can_send_now or session.unsent > WRITE_SIZE:
-            return
+            return False
         try:
-            output, _ = self.gather()
+            output, is_all = self.gather()
             if output:
                 stream.send_now(output)
                 self._tally.bytes_sent += sum(map(len, output))
@@ -113,6 +116,9 @@ class Outlet:
             session.lose(error, now=monotonic())
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs this connection, not the application
             self._mistake = error
+        else:
+            return is_all and not (self.is_waited_for or session.ended)
+        return False
 
     def cancel(self) -> None:
         """Watch over nothing any more."""

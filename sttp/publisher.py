@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
+from sttp.backlog import PART_SIZE, Backlog
 from sttp.catalogue import Catalogue
 from sttp.codes import Role
 from sttp.errors import ClosedError, EndpointError, STTPError, TrustError, UsageError
-from sttp.fan_out import PART_SIZE, FanOut, Part
+from sttp.fan_out import FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import Metadata
@@ -109,8 +110,7 @@ class Publisher:
         self._endpoints = [parse_endpoint(url, plugins=plugins) for url in urls]
         self._security = security_for(self._endpoints, security, plugins=plugins)
         self._catalogue = Catalogue(metadata)
-        self._overflow = overflow
-        self._queue_limit = queue_limit
+        self._backlog = Backlog(queue_limit, overflow)
         self._max_connections = max_connections
         self._redial = redial
         self._plugins = plugins
@@ -128,11 +128,11 @@ class Publisher:
         self._error: STTPError | None = None
         self._tally = Tally()
         self._fan_out = FanOut()
-        # held while parts are handed out, so that everyone gets them in the order of their numbers
+        # held by whoever waits for room, so that nobody overtakes him again and again
         self._publishing = asyncio.Lock()
         # measurements published since the others had their turn, and how many may be
         self._hurry = 0
-        self._patience = min(PART_SIZE, queue_limit // 2)
+        self._patience = min(2 * PART_SIZE, queue_limit // 2)
         self._listening: tuple[str, ...] = ()
         self._closing = False
 
@@ -231,22 +231,19 @@ class Publisher:
         self._check()
         if not batch.signals.spans(batch.signal_index):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
-        async with self._publishing:
-            await self._hand_out(batch)
+        if self._publishing.locked() or not self._backlog.append(batch):
+            await self._publish_in_turn(batch)
         weight = max(len(batch), _LEAST)
         self._hurry += weight
         if self._hurry + weight // 2 > self._patience:  # as near to it as batches of this size come
             self._hurry = 0
             await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
 
-    async def _hand_out(self, batch: MeasurementBatch) -> None:
-        parts: Sequence[Part] = ()
-        for feed in tuple(self._feeds):
-            # looked at when it is its turn: while others were waited for it may have unsubscribed
-            if feed.active:
-                parts = parts or self._fan_out.parts(batch)
-                if not feed.offer(parts):
-                    await feed.put(parts)
+    async def _publish_in_turn(self, batch: MeasurementBatch) -> None:
+        """Publish when there is room for it, behind those who wait already."""
+        async with self._publishing:
+            while not self._backlog.append(batch):
+                await self._backlog.room()
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.
@@ -374,8 +371,7 @@ class Publisher:
                 link,
                 catalogue=lambda: self._catalogue,
                 config=self._config,
-                queue_limit=self._queue_limit,
-                overflow=self._overflow,
+                backlog=self._backlog,
                 fan_out=self._fan_out,
                 tally=self._tally,
                 events=self._events,

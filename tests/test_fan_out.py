@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,9 +11,11 @@ from hypothesis import strategies as st
 
 from session_pair import Pair, cache, rows, signals
 from sttp import fan_out
+from sttp.backlog import Backlog, Part, Place, Run
 from sttp.codes import ModeFlags, OperationalModes
-from sttp.fan_out import PART_SIZE, FanOut, Member, Part, Run
+from sttp.fan_out import FanOut, Member
 from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.queues import Overflow
 from sttp.wire.signal_index_cache import SignalIndexCache
 from sttp.wire.subscription import SubscriptionOptions
 
@@ -26,17 +27,27 @@ T = 638_000_000_000_000_000
 
 
 class End:
-    """A member with its queue, and the subscriber behind it."""
+    """A member with its place in the backlog, and the subscriber behind it."""
 
-    def __init__(self, shared: FanOut, modes: OperationalModes, offer: SignalIndexCache, **options: bool) -> None:
+    def __init__(self, grid: Grid, modes: OperationalModes, offer: SignalIndexCache, **options: bool) -> None:
         self.pair = Pair(modes)
         self.pair.stream(offer, SubscriptionOptions(filter_expression="everything", **options))
-        self.member = Member(shared, self.pair.publisher)
-        self.waiting: deque[Part] = deque()
+        self.member = Member(grid.shared, self.pair.publisher)
+        self.place = Place(
+            grid.backlog,
+            call=lambda: None,
+            overrun=lambda error: pytest.fail(str(error)),
+            count=self.member.count,
+            is_wanted=lambda: True,
+        )
+        self.place.enter()
+        self.grid = grid
         self.expected: list[tuple[int, int, int, int]] = []
         self.encoded = 0
-        self.published: list[Part] = []
-        self._sent = -1
+
+    @property
+    def waits(self) -> bool:
+        return self.place.look() is not None
 
     def hand_over(self, offer: SignalIndexCache) -> None:
         self.pair.publisher.change_signals(offer)
@@ -44,24 +55,15 @@ class End:
 
     def take(self, together: int = 1) -> list[bytes]:
         """Send the next part, with up to so many encoded at one go; return the frames."""
-        while self.waiting and self.waiting[0].number <= self._sent:
-            self.waiting.popleft()
-        if not self.waiting:
+        first = self.place.look()
+        if first is None:
             return []
-        first = self.waiting[0]
-
-        def run() -> Run:
-            self.encoded += 1
-            parts = [self.waiting.popleft() for _ in range(min(together, len(self.waiting)))]
-            columns = Columns.concatenate([part.batch.columns for part in parts])
-            return Run(first.number, parts[-1].number, first.batch.signals, columns)
-
-        before = self._sent
-        _, self._sent = self.member.send(first.number, run)
+        self.grid.encodes, self.grid.together = self, together
+        _, last = self.member.send(first)
+        self.place.go_behind(last)
         theirs = self.pair.publisher.signals
-        for part in self.published:
-            if max(before, first.number - 1) < part.number <= self._sent:
-                self.expected += rows(routed(part.batch, theirs))
+        for batch in self.grid.published[first.number : last + 1]:
+            self.expected += rows(routed(batch, theirs))
         frames = self.pair.publisher.data_to_send()
         for frame in frames:
             self.pair.subscriber.receive_data(frame, now=0.0)
@@ -80,13 +82,15 @@ class Grid:
 
     def __init__(self) -> None:
         self.shared = FanOut()
+        self.backlog = Backlog(10**6, Overflow.WAIT)
         self.ends: list[End] = []
-        self.published: list[Part] = []
+        self.published: list[MeasurementBatch] = []
+        self.encodes: End
+        self.together = 1
         self._value = 0.0
 
     def add(self, modes: OperationalModes, offer: SignalIndexCache, **options: bool) -> End:
-        end = End(self.shared, modes, offer, **options)
-        end.published = self.published
+        end = End(self, modes, offer, **options)
         self.ends.append(end)
         return end
 
@@ -94,15 +98,27 @@ class Grid:
         values = self._value + np.arange(count)
         self._value += count
         batch = MeasurementBatch.of(TABLE, np.arange(count) % len(TABLE), T + int(self._value) * 10_000, values)
-        for part in self.shared.parts(batch):
-            self.published.append(part)
-            for end in self.ends:
-                end.waiting.append(part)
+        self.published.append(batch)
+        assert self.backlog.append(batch)
+
+    def run_from(self, first: Part) -> Run:
+        """As `backlog.run_from`, with a number of parts at most; it counts who encodes."""
+        self.encodes.encoded += 1
+        batches = self.published[first.number : first.number + self.together]
+        columns = Columns.concatenate([batch.columns for batch in batches])
+        return Run(first.number + len(batches) - 1, TABLE, columns)
 
     def check(self) -> None:
         for end in self.ends:
             assert end.pair.received() == end.expected
             assert not end.pair.subscriber.ended
+
+
+@pytest.fixture
+def grid(monkeypatch: pytest.MonkeyPatch) -> Grid:
+    made = Grid()
+    monkeypatch.setattr(fan_out, "run_from", made.run_from)
+    return made
 
 
 @pytest.fixture
@@ -113,8 +129,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 @BOTH
-def test_who_gets_the_same_gets_the_same_bytes(modes: OperationalModes, clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_who_gets_the_same_gets_the_same_bytes(modes: OperationalModes, clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     first = grid.add(modes, offer)
     grid.publish()
     first.take()
@@ -131,8 +147,8 @@ def test_who_gets_the_same_gets_the_same_bytes(modes: OperationalModes, clock: l
     grid.check()
 
 
-def test_a_stream_of_tssc_is_joined_where_it_restarts_and_that_is_seldom(clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_a_stream_of_tssc_is_joined_where_it_restarts_and_that_is_seldom(clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     first = grid.add(TSSC, offer)
     grid.publish()
     first.take()
@@ -151,8 +167,8 @@ def test_a_stream_of_tssc_is_joined_where_it_restarts_and_that_is_seldom(clock: 
     grid.check()
 
 
-def test_who_is_first_to_a_part_encodes_it_for_the_others(clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_who_is_first_to_a_part_encodes_it_for_the_others(clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     first, second = grid.add(COMPACT, offer), grid.add(COMPACT, offer)
     grid.publish()
     for end in grid.ends:
@@ -170,8 +186,8 @@ def test_who_is_first_to_a_part_encodes_it_for_the_others(clock: list[float]) ->
 
 
 @pytest.mark.parametrize("options", [{"include_time": False}, {"milliseconds": True}, {"request_nan_filter": True}])
-def test_another_form_is_another_stream(options: dict[str, bool], clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_another_form_is_another_stream(options: dict[str, bool], clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     first, second = grid.add(COMPACT, offer), grid.add(COMPACT, offer, **options)
     grid.publish()
     assert first.take()[-1] is not second.take()[-1]
@@ -179,15 +195,17 @@ def test_another_form_is_another_stream(options: dict[str, bool], clock: list[fl
 
 
 @BOTH
-def test_who_has_lost_a_part_goes_on_alone_and_comes_back(modes: OperationalModes, clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_who_has_lost_a_part_goes_on_alone_and_comes_back(
+    modes: OperationalModes, clock: list[float], grid: Grid
+) -> None:
+    offer = cache(8)
     first = grid.add(modes, offer)
     second = grid.add(modes, offer)
     for step in range(8):
         clock[0] += 0.4
         grid.publish()
         if step == 3:
-            second.waiting.popleft()
+            second.place.drop()
         for end in grid.ends:
             end.take()
     assert first.encoded == 8
@@ -198,10 +216,10 @@ def test_who_has_lost_a_part_goes_on_alone_and_comes_back(modes: OperationalMode
 
 @BOTH
 def test_who_is_far_behind_goes_on_alone(
-    modes: OperationalModes, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    modes: OperationalModes, clock: list[float], grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "KEPT", 2_000)
-    grid, offer = Grid(), cache(8)
+    offer = cache(8)
     first, second = grid.add(modes, offer), grid.add(modes, offer)
     clock[0] += fan_out.RESTART_INTERVAL
     grid.publish()
@@ -210,15 +228,15 @@ def test_who_is_far_behind_goes_on_alone(
     for _ in range(20):
         grid.publish()
         first.take()
-    while second.waiting:
+    while second.waits:
         second.take()
     assert second.encoded > 10
     grid.check()
 
 
 @BOTH
-def test_a_handover_leaves_the_stream(modes: OperationalModes, clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_a_handover_leaves_the_stream(modes: OperationalModes, clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     _, second = grid.add(modes, offer), grid.add(modes, offer)
     clock[0] += fan_out.RESTART_INTERVAL
     for step in range(4):
@@ -234,9 +252,9 @@ def test_a_handover_leaves_the_stream(modes: OperationalModes, clock: list[float
 @BOTH
 @pytest.mark.parametrize("handovers", [1, 2, 3, 4])
 def test_who_is_handed_over_between_two_parts_can_read_the_next(
-    handovers: int, modes: OperationalModes, clock: list[float]
+    handovers: int, modes: OperationalModes, clock: list[float], grid: Grid
 ) -> None:
-    grid, offer = Grid(), cache(8)
+    offer = cache(8)
     _, second = grid.add(modes, offer), grid.add(modes, offer)
     for _ in range(3):
         clock[0] += fan_out.RESTART_INTERVAL
@@ -252,22 +270,14 @@ def test_who_is_handed_over_between_two_parts_can_read_the_next(
     grid.check()
 
 
-def test_a_batch_is_cut_into_parts_that_are_numbered() -> None:
-    shared = FanOut()
-    batch = MeasurementBatch.of(TABLE, np.zeros(2 * PART_SIZE + 1, np.int32), T, 1.0)
-    assert [(part.number, len(part)) for part in shared.parts(batch)] == [(0, PART_SIZE), (1, PART_SIZE), (2, 1)]
-    assert [part.number for part in shared.parts(batch)] == [3, 4, 5]
-
-
 @BOTH
-def test_who_has_stopped_keeps_nobody_from_sharing(modes: OperationalModes, clock: list[float]) -> None:
-    grid, offer = Grid(), cache(8)
+def test_who_has_stopped_keeps_nobody_from_sharing(modes: OperationalModes, clock: list[float], grid: Grid) -> None:
+    offer = cache(8)
     stopped = grid.add(modes, offer)
     grid.publish()
     stopped.take()
     grid.publish(20)
     first, second = grid.add(modes, offer), grid.add(modes, offer)
-    first.waiting.clear(), second.waiting.clear()
     clock[0] += fan_out.RESTART_INTERVAL
     for step in range(6):
         if step == 3:
@@ -276,7 +286,7 @@ def test_who_has_stopped_keeps_nobody_from_sharing(modes: OperationalModes, cloc
         first.take()
         second.take()
     assert first.encoded + second.encoded <= 6 + 3, "at first, TSSC is encoded by each"
-    while stopped.waiting:  # it goes on, and comes back
+    while stopped.waits:  # it goes on, and comes back
         stopped.take()
     encoded = stopped.encoded
     clock[0] += fan_out.RESTART_INTERVAL
@@ -314,6 +324,7 @@ def test_whatever_happens_everybody_gets_its_own(modes: OperationalModes, steps:
         patch.setattr(fan_out, "monotonic", lambda: now[0])
         patch.setattr(fan_out, "KEPT", 4_000)
         grid, offers = Grid(), (cache(8), cache(4, 3))
+        patch.setattr(fan_out, "run_from", grid.run_from)
         for number in range(4):
             grid.add(modes, offers[number == 3])
         for step in steps:
@@ -322,14 +333,14 @@ def test_whatever_happens_everybody_gets_its_own(modes: OperationalModes, steps:
                     grid.publish(count)
                 case "take", int(who), int(together):
                     grid.ends[who].take(together)
-                case "lose", int(who) if grid.ends[who].waiting:
-                    grid.ends[who].waiting.popleft()
+                case "lose", int(who):
+                    grid.ends[who].place.drop()
                 case "wait", float(seconds):
                     now[0] += seconds
                 case "hand over", int(who), int(which):
                     grid.ends[who].hand_over(offers[which])
         for end in grid.ends:
-            while end.waiting:
+            while end.waits:
                 end.take(2)
         grid.check()
 

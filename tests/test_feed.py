@@ -11,10 +11,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from sttp.backlog import PART_SIZE, Backlog
 from sttp.catalogue import Catalogue
 from sttp.codes import Command, ModeFlags, OperationalModes
 from sttp.errors import LimitError, OverrunError, STTPError
-from sttp.fan_out import PART_SIZE, FanOut
+from sttp.fan_out import FanOut
 from sttp.feed import Feed
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.metadata import MeasurementRecord, Metadata, simulated_metadata
@@ -44,12 +45,13 @@ class Served:
     peer: WireSubscriber
     link: Link
     tally: Tally
-    fan_out: FanOut
+    backlog: Backlog
     running: asyncio.Task[STTPError | None]
     changes: list[bool] = field(default_factory=list)
 
     async def publish(self, batch: MeasurementBatch) -> None:
-        await self.feed.put(self.fan_out.parts(batch))
+        while not self.backlog.append(batch):
+            await self.backlog.room()
 
 
 @asynccontextmanager
@@ -62,22 +64,21 @@ async def served(
     modes: OperationalModes = PLAIN,
 ) -> AsyncIterator[Served]:
     ours, theirs = stream_pair(capacity=capacity)
-    link, tally, fan_out, catalogue = Link(ours), Tally(), FanOut(), Catalogue(metadata)
+    link, tally, backlog, catalogue = Link(ours), Tally(), Backlog(queue_limit, overflow), Catalogue(metadata)
     changes: list[bool] = []
     feed = Feed(
         link,
         catalogue=lambda: catalogue,
         config=PublisherConfig(),
-        queue_limit=queue_limit,
-        overflow=overflow,
-        fan_out=fan_out,
+        backlog=backlog,
+        fan_out=FanOut(),
         tally=tally,
         events=PeerEvents(),
         changed=lambda: changes.append(feed.active),
     )
     async with asyncio.TaskGroup() as tasks, WireSubscriber(theirs, modes) as peer:
         running = tasks.create_task(feed.run())
-        yield Served(feed, peer, link, tally, fan_out, running, changes)
+        yield Served(feed, peer, link, tally, backlog, running, changes)
 
 
 def batch(*values: float, first: int = 0, signals: SignalTable = GRID.signals) -> MeasurementBatch:
@@ -381,8 +382,7 @@ async def test_a_connection_can_be_refused_as_a_whole() -> None:
         Link(ours),
         catalogue=lambda: Catalogue(GRID),
         config=PublisherConfig(),
-        queue_limit=1,
-        overflow=Overflow.WAIT,
+        backlog=Backlog(1, Overflow.WAIT),
         fan_out=FanOut(),
         tally=Tally(),
         events=PeerEvents(),

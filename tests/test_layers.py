@@ -56,10 +56,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sttp.outlet": CONNECTED,
     "sttp.connection": CONNECTED,
     "sttp.routing": VOCABULARY,
-    "sttp.fan_out": SESSIONS | {"sttp.routing"},
-    "sttp.feed": ENDS | {"sttp.fan_out"},
+    "sttp.backlog": VOCABULARY | {"sttp.queues"},
+    "sttp.fan_out": SESSIONS | {"sttp.routing", "sttp.backlog"},
+    "sttp.feed": ENDS | {"sttp.fan_out", "sttp.backlog"},
     "sttp.intake": ENDS,
-    "sttp.publisher": ENDS | {"sttp.fan_out", "sttp.feed"},
+    "sttp.publisher": ENDS | {"sttp.backlog", "sttp.fan_out", "sttp.feed"},
     "sttp.subscriber": ENDS | {"sttp.intake"},
     "sttp.background": {"sttp.errors"},
     "sttp.sync": ENDS | {"sttp.publisher", "sttp.subscriber", "sttp.background"},
@@ -73,7 +74,8 @@ PLUGIN_MAY_IMPORT = {"sttp.transport", "sttp.security"}
 
 # Libraries that belong to some places only. What is not named here is free.
 _WITH_A_LOOP = {
-    "sttp.alarm", "sttp.background", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed", "sttp.inlet",
+    "sttp.alarm", "sttp.background", "sttp.backlog", "sttp.catalogue", "sttp.cli", "sttp.connection", "sttp.feed",
+    "sttp.inlet",
     "sttp.intake", "sttp.offload", "sttp.peer_events", "sttp.publisher", "sttp.queues", "sttp.security.vigil",
     "sttp.subscriber", "sttp.testing", "sttp.testing.sessions", "sttp.transport",
 }  # fmt: skip

@@ -35,10 +35,10 @@ class Source:
         self.connection.session._output.append(what)
         return True
 
-    def say(self, *what: bytes | Exception) -> None:
+    def say(self, *what: bytes | Exception, at_once: bool = True) -> None:
         for each in what:
             self.waiting.append(each)
-            self.connection.wake()
+            self.connection.wake(at_once=at_once)
 
 
 @dataclass
@@ -107,11 +107,12 @@ async def test_what_comes_alone_is_sent_before_wake_returns(monkeypatch: pytest.
             talk.source.say(word)
             assert seen.pop() == ("send_now", word)
             await talk.source.connection.drained()
+            await asyncio.sleep(0)
         assert await read(talk.far, 11) == b"firstsecond"
         assert talk.source.connection.tally.bytes_sent == 11
 
 
-async def test_what_comes_together_goes_together_after_a_turn_that_had_much(
+async def test_only_the_first_of_a_turn_is_sent_at_once_and_the_rest_goes_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with talking() as talk:
@@ -119,14 +120,15 @@ async def test_what_comes_together_goes_together_after_a_turn_that_had_much(
         talk.source.say(b"a", b"b", b"c")
         assert seen == [("send_now", b"a")]
         await talk.source.connection.drained()
-        talk.source.say(b"d", b"e", b"f")
+        assert seen[1:] == [("send", b"bc")]
+        talk.source.say(b"d", b"e", at_once=False)
+        assert len(seen) == 2
         await talk.source.connection.drained()
-        assert seen == [("send_now", b"a"), ("send", b"bc"), ("send", b"def")]
-        talk.source.say(b"g")
-        await talk.source.connection.drained()
-        talk.source.say(b"h")
-        assert seen[3:] == [("send", b"g"), ("send_now", b"h")], "one turn with little, and all is as at first"
-        assert await read(talk.far, 8) == b"abcdefgh"
+        assert seen[2:] == [("send", b"de")]
+        await asyncio.sleep(0)
+        talk.source.say(b"f")
+        assert seen[3:] == [("send_now", b"f")]
+        assert await read(talk.far, 6) == b"abcdef"
 
 
 async def test_bytes_arrive_in_order_whatever_way_they_go() -> None:

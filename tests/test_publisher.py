@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import numpy as np
@@ -18,7 +18,7 @@ from sttp.errors import ClosedError, EndpointError, TransportError, UsageError
 from sttp.measurement import Columns
 from sttp.metadata import simulated_metadata
 from sttp.session import PublisherConfig
-from sttp.transport import RedialPolicy, load_plugins
+from sttp.transport import RedialPolicy, SocketStream, load_plugins
 from sttp.transport.memory import MemoryTransport
 from sttp.wire import commands
 from sttp.wire.responses import Failed, Succeeded
@@ -266,7 +266,6 @@ async def test_a_large_batch_that_waits_is_not_overtaken_by_a_small_one(memory: 
 
 
 async def test_while_one_is_waited_for_the_others_get_each_measurement_once(memory: MemoryTransport) -> None:
-    """One takes what another has encoded, before it has been offered all of that."""
     async with (
         Publisher("memory://hub", metadata=GRID, overflow=Overflow.WAIT, queue_limit=4000) as publisher,
         wire_subscriber(memory) as before,
@@ -282,7 +281,12 @@ async def test_while_one_is_waited_for_the_others_get_each_measurement_once(memo
         async def publish(value: float, count: int) -> None:
             await publisher.publish(MeasurementBatch.of(GRID.signals, [0] * count, T, value))
 
-        while feed._queue._size < 3400:  # some are left: small batches fit, a large one does not
+        def waiting() -> int:
+            part = feed._place.part
+            assert part is not None
+            return publisher._backlog._end.before - part.before
+
+        while waiting() < 3400:  # some are left: small batches fit, a large one does not
             await publish(last, 100)
             last += 1
             await turns()
@@ -573,3 +577,43 @@ async def test_nothing_is_left_behind(prefix: str, how: str) -> None:
     await stream_and_leave(prefix, how)
     assert asyncio.all_tasks() == tasks
     assert open_files() == files
+
+
+async def test_batches_that_come_alone_go_at_once_and_those_that_come_together_go_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+
+    def note(name: str) -> None:
+        call = getattr(SocketStream, name)
+
+        def noted(self: SocketStream, buffers: Sequence[bytes]) -> object:
+            sent.append(name)
+            return call(self, buffers)
+
+        monkeypatch.setattr(SocketStream, name, noted)
+
+    async with (
+        Publisher("tcp://127.0.0.1:0", metadata=GRID) as publisher,
+        Subscriber(publisher.listening[0], with_metadata=False) as subscriber,
+    ):
+        await publisher.wait_for_subscription()
+        batches = subscriber.measurements()
+
+        async def publish(count: int) -> list[str]:
+            sent.clear()
+            for number in range(count):
+                await publisher.publish(batch(number))
+            came = 0
+            while came < count:
+                came += len(await anext(batches))
+            await publisher.drain()
+            return sent.copy()
+
+        note("send"), note("send_now")
+        await publish(1)
+        assert await publish(1) == ["send_now"]
+        assert await publish(5) == ["send_now", "send"]
+        assert await publish(5) == ["send"]
+        assert await publish(1) == ["send"]
+        assert await publish(1) == ["send_now"]

@@ -19,7 +19,8 @@ from sttp.measurement import Columns, SignalTable
 from sttp.session.base_times import base_times_for
 from sttp.wire.cipher import DataCipher
 from sttp.wire.compact import BaseTimes, TimeFormat, write_compact
-from sttp.wire.responses import DataPacket, UpdateBaseTimes, write_response
+from sttp.wire.data_packet import DataPacket, write_data_packet
+from sttp.wire.responses import UpdateBaseTimes, write_response
 from sttp.wire.tssc import TsscEncoder, write_tssc_payload
 
 __all__ = ["PacketForm", "PacketWriter", "Packets"]
@@ -78,12 +79,14 @@ class PacketWriter:
         cipher: the keys of the connection, when there are any; such packets are for this connection only.
     """
 
-    __slots__ = ("_base_times", "_cipher", "_encoder", "_limits", "form")
+    __slots__ = ("_base_times", "_cipher", "_encoder", "_flags", "_limits", "form")
 
     def __init__(
         self, form: PacketForm, *, base_times: BaseTimes | None = None, cipher: DataCipher | None = None
     ) -> None:
         self.form = form
+        encoding = DataPacketFlags.COMPRESSED if form.tssc else DataPacketFlags.COMPACT
+        self._flags = encoding | form.slot
         self._base_times = base_times
         self._cipher = cipher
         self._limits = replace(DEFAULT_LIMITS, signal_index=max(len(form.signals) - 1, 0))
@@ -109,18 +112,10 @@ class PacketWriter:
         if not count:
             return Packets((), 0, 0, before, before)
         if form.tssc:
-            flags = DataPacketFlags.COMPRESSED | form.slot
-            frames = [
-                self._frame(DataPacket(flags=flags, count=block.count, body=write_tssc_payload(block)))
-                for block in self._encoder.encode(columns)
-            ]
+            frames = [self._packet(block.count, write_tssc_payload(block)) for block in self._encoder.encode(columns)]
         else:
-            flags = DataPacketFlags.COMPACT | form.slot
             frames = self._announce(columns)
-            frames += [
-                self._frame(DataPacket(flags=flags, count=number, body=body))
-                for number, body in write_compact(columns, form.times, self._base_times)
-            ]
+            frames += [self._packet(*packet) for packet in write_compact(columns, form.times, self._base_times)]
         return Packets(frames, count, int(columns.ticks[0]), before, self._base_times)
 
     def _announce(self, columns: Columns) -> list[bytes]:
@@ -130,7 +125,10 @@ class PacketWriter:
         if base_times is None:
             return []
         self._base_times = base_times
-        return [self._frame(UpdateBaseTimes(active=base_times.active, times=base_times.times))]
+        return [write_response(UpdateBaseTimes(active=base_times.active, times=base_times.times), _MODES)]
 
-    def _frame(self, response: DataPacket | UpdateBaseTimes) -> bytes:
-        return write_response(response, _MODES, self._cipher)
+    def _packet(self, count: int, body: bytes) -> bytes:
+        cipher = self._cipher
+        if cipher is None or cipher.keys is None:
+            return write_data_packet(self._flags, count, body)
+        return write_response(DataPacket(flags=self._flags, count=count, body=body), _MODES, cipher)

@@ -18,7 +18,7 @@ from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.fields import flags
 from sttp.wire.frame import Buffer
 
-__all__ = ["DATA_PACKET", "DataPacket", "read_data_packet", "write_data_packet_header"]
+__all__ = ["DATA_PACKET", "DataPacket", "read_data_packet", "write_data_packet"]
 
 DATA_PACKET: Final = construct.Struct(
     # 6.1: COMPACT or COMPRESSED; all publishers send COMPRESSED alone. Neither is a legacy format, never sent, and
@@ -32,6 +32,10 @@ DATA_PACKET: Final = construct.Struct(
 """The normative declaration. The functions of this module do the same with `struct`."""
 
 _HEADER: Final = struct.Struct(">Bi")
+_FRAME_HEAD: Final = struct.Struct(">IBBiBi")
+"""1.1, 1.3 and 6.1 in one: length of the frame, response, command, length of the payload, flags, count."""
+_RESPONSE_BYTES: Final = 6
+_ANSWERS: Final = (int(Response.DATA_PACKET), int(Command.SUBSCRIBE))
 _FLAGS: Final = tuple(DataPacketFlags(bits) for bits in range(256))
 _FORMATS: Final = int(DataPacketFlags.COMPACT | DataPacketFlags.COMPRESSED)
 _SYNCHRONIZED: Final = int(DataPacketFlags.SYNCHRONIZED)
@@ -93,13 +97,20 @@ def read_data_packet(
     return DataPacket(flags=_FLAGS[bits], count=count, body=body)
 
 
-def write_data_packet_header(packet: DataPacket) -> bytes:
-    """The flags and the count; the body follows them on the wire.
+def write_data_packet(flags: int, count: int, body: Buffer) -> bytes:
+    """Write a data packet as a whole frame, length and response header included (1.3, 6.1).
+
+    Args:
+        flags: `DataPacketFlags`.
+        count: number of measurements.
+        body: what follows the count.
 
     Raises:
         UsageError: flags or a count that the wire cannot carry.
     """
+    payload = _HEADER.size + len(body)
     try:
-        return _HEADER.pack(packet.flags, packet.count)
+        head = _FRAME_HEAD.pack(payload + _RESPONSE_BYTES, *_ANSWERS, payload, flags, count)
     except struct.error as error:
         raise UsageError(f"DataPacket cannot be written: {error}") from None
+    return b"".join((head, body))

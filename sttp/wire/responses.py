@@ -18,7 +18,7 @@ from sttp.errors import FrameError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
 from sttp.tolerances import DEFAULT_TOLERANCES, Tolerances
 from sttp.wire.cipher import DataCipher
-from sttp.wire.data_packet import DataPacket, read_data_packet, write_data_packet_header
+from sttp.wire.data_packet import DataPacket, read_data_packet, write_data_packet
 from sttp.wire.fields import Declaration, Text, Ticks, flags
 from sttp.wire.frame import Buffer, write_frame
 
@@ -298,6 +298,7 @@ RESPONSE: Final = construct.Struct(
 """The normative declaration of the header. `read_responses` and `write_response` do the same with `struct`."""
 
 _HEADER: Final = struct.Struct(">BBi")
+_BEFORE_PAYLOAD: Final = 4 + _HEADER.size
 
 
 def _read_cache_index(byte: int, context: Any) -> int:
@@ -523,11 +524,11 @@ def write_response(response: AnyResponse, modes: OperationalModes, cipher: DataC
             subscriber would not survive (1.5).
     """
     match response:
-        case DataPacket() if cipher is not None and cipher.keys is not None:
-            payload = b"".join((write_data_packet_header(response), response.body))
-            return _frame(response, _sealed(payload, _CIPHER_CLEAR[response.code], cipher))
         case DataPacket():
-            return _frame(response, write_data_packet_header(response), response.body)
+            frame = write_data_packet(response.flags, response.count, response.body)
+            if cipher is None or cipher.keys is None:
+                return frame
+            return _frame(response, _sealed(frame[_BEFORE_PAYLOAD:], _CIPHER_CLEAR[response.code], cipher))
         case UserResponse() if not is_user_command(response.command):
             raise UsageError(f"a user response answers a user command, not {response.command:#04x}")
         case Succeeded(command=Command.METADATA_REFRESH):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import DEFAULT_LIMITS, Limits
-from sttp.measurement import Columns
+from sttp.measurement import Columns, highest_index
 from sttp.wire import _tssc
 from sttp.wire.frame import Buffer
 
@@ -173,17 +173,20 @@ class TsscEncoder:
         stop = len(columns.signal_index)
         if not stop:
             return []
-        columns = Columns(*map(np.ascontiguousarray, columns))
-        highest = int(np.maximum.reduce(columns.signal_index.view(np.uint32)))  # a negative one is the highest then
+        highest = highest_index(columns.signal_index)
         if highest > self._limits.signal_index:
             raise UsageError(_outside(columns.signal_index, self._limits))
         points = self._points
-        self._number_up_to(highest)
+        if highest >= len(points.slots):
+            self._number_up_to(highest)
         points.reserve(stop)
+        index, ticks, flags, values = map(np.ascontiguousarray, columns)
         blocks = []
         start = 0
         while start < stop:
-            end = _tssc.encode(*columns, start, self._block, points.stream, points.slots, points.rows)
+            end = _tssc.encode(
+                index, ticks, flags, values, start, self._block, points.stream, points.slots, points.rows
+            )
             block = bytes(self._block[: points.stream[_tssc.LENGTH]])
             blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
             self._sequence = _following(self._sequence)
@@ -192,10 +195,9 @@ class TsscEncoder:
 
     def _number_up_to(self, signal_index: int) -> None:
         slots = self._points.slots
-        if signal_index >= len(slots):
-            larger = np.full(max(signal_index + 1, 2 * len(slots)), _tssc.UNSEEN, np.int32)
-            larger[: len(slots)] = slots
-            self._points.slots = larger.data
+        larger = np.full(max(signal_index + 1, 2 * len(slots)), _tssc.UNSEEN, np.int32)
+        larger[: len(slots)] = slots
+        self._points.slots = larger.data
 
 
 def _outside(signal_index: NDArray[np.int32], limits: Limits) -> str:

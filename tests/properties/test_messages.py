@@ -14,14 +14,14 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes, TextEncoding
+from sttp.codes import Command, DataPacketFlags, ModeFlags, OperationalModes, Response, TextEncoding
 from sttp.errors import ProtocolError
 from sttp.limits import Limits
 from sttp.measurement import SignalTable
 from sttp.tolerances import DEFAULT_TOLERANCES, STRICT, Tolerances
 from sttp.wire import commands as c
 from sttp.wire import responses as r
-from sttp.wire.data_packet import DATA_PACKET, read_data_packet, write_data_packet_header
+from sttp.wire.data_packet import DATA_PACKET, read_data_packet, write_data_packet
 from sttp.wire.fields import deflate, deflate_pieces, inflate
 from sttp.wire.frame import FRAME, FrameReader, write_frame
 from sttp.wire.signal_index_cache import (
@@ -182,7 +182,15 @@ def test_no_bytes_break_the_response_reader(frame: bytes, settled: OperationalMo
     assert found.clause if isinstance(found, ProtocolError) else found
 
 
-@given(st.binary(max_size=200), tolerances)
+data_packets = st.builds(
+    lambda flags, count, body: bytes([flags]) + count.to_bytes(4, "big", signed=True) + body,
+    st.integers(0, 255),
+    st.one_of(st.integers(0, 50), i32),
+    st.binary(max_size=200),
+)
+
+
+@given(st.one_of(data_packets, st.binary(max_size=200)), tolerances)
 def test_data_packet_header_agrees_with_its_declaration(payload: bytes, switches: Tolerances) -> None:
     packet = attempt(
         lambda: read_data_packet(memoryview(payload), LIMITS, replace(switches, data_packets_without_count=False))
@@ -192,7 +200,9 @@ def test_data_packet_header_agrees_with_its_declaration(payload: bytes, switches
         return
     declared = DATA_PACKET.parse(payload)
     assert (declared.flags, declared.count, declared.body) == (packet.flags, packet.count, packet.body)
-    assert write_data_packet_header(packet) + packet.body == payload == DATA_PACKET.build(declared)
+    assert payload == DATA_PACKET.build(declared)
+    said = r.RESPONSE.build({"code": Response.DATA_PACKET, "command": Command.SUBSCRIBE, "payload": payload})
+    assert write_data_packet(packet.flags, packet.count, packet.body) == FRAME.build({"body": said})
 
 
 # Frames

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from sttp.codes import DataPacketFlags
+from sttp.codes import Command, DataPacketFlags, Response
 from sttp.errors import LimitError, MessageError, UsageError
 from sttp.limits import Limits
 from sttp.tolerances import Tolerances
-from sttp.wire.data_packet import DATA_PACKET, DataPacket, read_data_packet, write_data_packet_header
+from sttp.wire.data_packet import DATA_PACKET, read_data_packet, write_data_packet
+from sttp.wire.responses import RESPONSE
 
 RECORD = "00 00 00 00 00 42 6F CC CD 08 DA A1 9E A6 B3 00 00"
 COMPACT = bytes.fromhex("02 00 00 00 01" + RECORD)
@@ -26,7 +27,8 @@ def test_worked_examples_both_ways(payload: bytes, flags: DataPacketFlags, count
     packet = read_data_packet(memoryview(payload))
     assert (packet.flags, packet.count) == (flags, count)
     assert packet.body == payload[5:]
-    assert write_data_packet_header(packet) == payload[:5]
+    header = RESPONSE.parse(write_data_packet(packet.flags, packet.count, packet.body)[4:])
+    assert (header.code, header.command, header.payload) == (Response.DATA_PACKET, Command.SUBSCRIBE, payload)
     declared = DATA_PACKET.parse(payload)
     assert (declared.flags, declared.count, declared.body) == (flags, count, payload[5:])
     assert DATA_PACKET.build(declared) == payload
@@ -85,4 +87,4 @@ def test_packets_with_count_are_read_alike_with_that_tolerance(payload: bytes) -
 
 def test_what_cannot_be_written() -> None:
     with pytest.raises(UsageError):
-        write_data_packet_header(DataPacket(flags=DataPacketFlags.COMPACT, count=2**31, body=b""))
+        write_data_packet(DataPacketFlags.COMPACT, 2**31, b"")

@@ -1,0 +1,245 @@
+"""The backlog: what was published and somebody has yet to take, kept once, however many are to take it.
+
+It is a chain of numbered *parts*, whose last one is empty: what is published next goes there. Everyone who takes has a
+*place* in the chain. What lies before the places of all is forgotten, because nothing leads there any more. So
+publishing costs the same for one and for a thousand, and who falls behind is looked for only where as much has come
+since the last look as may wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from sttp.errors import OverrunError
+from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp.queues import MOST_BATCHES, Overflow
+
+__all__ = ["PART_SIZE", "Backlog", "Part", "Place", "Run", "run_from"]
+
+PART_SIZE: Final = 16_384
+"""Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
+
+
+class Part:
+    """Measurements that are encoded at one go, or the empty end of the chain.
+
+    Attributes:
+        number: parts are numbered in the order in which they are published.
+        before: how many measurements were published before it.
+        batch: the measurements; None at the end.
+        following: the part behind it; None at the end.
+    """
+
+    __slots__ = ("batch", "before", "following", "number")
+
+    def __init__(self, number: int, before: int) -> None:
+        self.number = number
+        self.before = before
+        self.batch: MeasurementBatch | None = None
+        self.following: Part | None = None
+
+
+class Run(NamedTuple):
+    """Parts that follow one another, with measurements of one table.
+
+    Attributes:
+        last: number of the last part.
+        signals: what a signal index means.
+        columns: their measurements.
+    """
+
+    last: int
+    signals: SignalTable
+    columns: Columns
+
+
+def run_from(first: Part) -> Run:
+    """A part with those behind it, if they fit: one that is full costs less than many that are not.
+
+    Args:
+        first: not the end.
+    """
+    batch = first.batch
+    assert batch is not None, "the end of the backlog has no measurements"
+    signals, last, limit = batch.signals, first, first.before + PART_SIZE
+    several: list[Columns] = [batch.columns]
+    while (
+        (part := last.following) is not None
+        and (batch := part.batch) is not None
+        and batch.signals is signals
+        and part.following is not None
+        and part.following.before <= limit
+    ):
+        several.append(batch.columns)
+        last = part
+    return Run(last.number, signals, Columns.concatenate(several))
+
+
+class Backlog:
+    """What one publisher has published.
+
+    Args:
+        limit: most measurements that may wait at each place. What is published at one go may be more, for one where
+            nothing waits.
+        overflow: what happens at a place where more would wait.
+    """
+
+    def __init__(self, limit: int, overflow: Overflow) -> None:
+        self._limit = limit
+        self._overflow = overflow
+        self._end = Part(0, 0)
+        self._places: dict[Place, None] = {}
+        self._exhausted: dict[Place, None] = {}
+        # no place was before this part when they were looked at last; only its numbers, it is not to be kept
+        self._oldest, self._before_oldest = 0, 0
+        self._room = asyncio.Event()
+
+    def append(self, batch: MeasurementBatch) -> bool:
+        """Publish measurements, and call those who had nothing more to take.
+
+        Returns:
+            False when the policy is to wait, and too much waits at some place: nothing was published. See `room`.
+        """
+        size = len(batch.columns.signal_index)
+        end = self._end
+        is_much = end.before + size - self._before_oldest > self._limit or end.number - self._oldest >= MOST_BATCHES
+        if is_much and not self._make_room(size):
+            return False
+        if size <= PART_SIZE:
+            self._link(batch, size)
+        else:
+            for begin in range(0, size, PART_SIZE):
+                columns = batch.columns.select(slice(begin, begin + PART_SIZE))
+                self._link(replace(batch, columns=columns), len(columns.signal_index))
+        if self._exhausted and size:
+            exhausted, self._exhausted = self._exhausted, {}
+            for place in exhausted:
+                place.call()
+        return True
+
+    async def room(self) -> None:
+        """Wait until somebody has taken something, or has left."""
+        self._room.clear()
+        await self._room.wait()
+
+    def enter(self, place: Place) -> Part:
+        """Have a place among those that are to take all that is published from now on; return the end."""
+        self._places[place] = None
+        self._exhausted[place] = None
+        return self._end
+
+    def leave(self, place: Place) -> None:
+        """Have no place any more."""
+        self._places.pop(place, None)
+        self._exhausted.pop(place, None)
+        self._room.set()
+
+    def call_when_more(self, place: Place) -> None:
+        """Call a place, which has taken everything, when there is more."""
+        self._exhausted[place] = None
+
+    def look_again(self) -> None:
+        """Let those who wait for room look whether they still have to."""
+        self._room.set()
+
+    def _link(self, batch: MeasurementBatch, size: int) -> None:
+        if size:  # any number of empty ones would not fill it
+            end = self._end
+            end.batch = batch
+            end.following = self._end = Part(end.number + 1, end.before + size)
+
+    def _make_room(self, size: int) -> bool:
+        for place in tuple(self._places):
+            while (waiting := self._too_many(place, size)) is not None:
+                match self._overflow:
+                    case Overflow.WAIT:
+                        return False
+                    case Overflow.DISCONNECT:
+                        place.leave()
+                        place.overrun(OverrunError(f"more than {waiting} are waiting to be taken"))
+                    case Overflow.DROP_OLDEST:
+                        place.drop()
+        parts = [place.part for place in self._places if place.part is not None]
+        oldest = min(parts, key=lambda part: part.number, default=self._end)
+        self._oldest, self._before_oldest = oldest.number, oldest.before
+        return True
+
+    def _too_many(self, place: Place, size: int) -> str | None:
+        """What waits at a place where `size` measurements more would be too many; else None."""
+        part, end = place.part, self._end
+        if part is None or part is end or not place.is_wanted():
+            return None
+        if end.number - part.number >= MOST_BATCHES:
+            return f"{MOST_BATCHES} batches"
+        return f"{self._limit} measurements" if end.before + size - part.before > self._limit else None
+
+
+class Place:
+    """Where somebody stands in a backlog.
+
+    Args:
+        backlog: what is taken.
+        call: called when something is published, where there was nothing more to take.
+        overrun: called when so much waits that the policy is to disconnect; the place is left then.
+        count: how many measurements of a batch it would have got; what is dropped is counted by it.
+        is_wanted: whether anything is to be taken at all, now. Where it is not, nobody waits and nothing is dropped.
+
+    Attributes:
+        part: what is to be taken next, or the end of the backlog; None before `enter` and after `leave`.
+        dropped: measurements that were lost, because too many waited.
+    """
+
+    __slots__ = ("_backlog", "_count", "call", "dropped", "is_wanted", "overrun", "part")
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        *,
+        call: Callable[[], None],
+        overrun: Callable[[OverrunError], None],
+        count: Callable[[MeasurementBatch], int],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        self._backlog = backlog
+        self._count = count
+        self.call = call
+        self.overrun = overrun
+        self.is_wanted = is_wanted
+        self.part: Part | None = None
+        self.dropped = 0
+
+    def enter(self) -> None:
+        """Take all that is published from now on; who is there already stays where it is."""
+        if self.part is None:
+            self.part = self._backlog.enter(self)
+
+    def leave(self) -> None:
+        """Take nothing more. What waits is forgotten, and does not count as dropped."""
+        self.part = None
+        self._backlog.leave(self)
+
+    def look(self) -> Part | None:
+        """The part to be taken next; None when there is none, and then `call` is called as soon as there is."""
+        part = self.part
+        if part is not None and part.batch is None:
+            self._backlog.call_when_more(self)
+            return None
+        return part
+
+    def go_behind(self, number: int) -> None:
+        """Have taken everything up to the part with this number."""
+        part = self.part
+        while part is not None and part.number <= number:
+            part = part.following
+        self.part = part
+        self._backlog.look_again()
+
+    def drop(self) -> None:
+        """Lose the part that was to be taken next."""
+        part = self.part
+        if part is not None and part.batch is not None:
+            self.dropped += self._count(part.batch)
+            self.part = part.following
