@@ -38,7 +38,7 @@ help:  ## show this list
 	@echo "make properties  the property tests, with many more examples"
 	@echo "make coverage    branch coverage of the wire and the sessions"
 	@echo "make mutants     break lines of them on purpose, to see whether the tests notice"
-	@echo "make sanitize    fuzz the codec loops, compiled against uncompiled, under the address sanitizer (gcc; minutes)"
+	@echo "make sanitize    fuzz the loops, compiled against uncompiled, under the address sanitizer (gcc; minutes)"
 	@echo "make fuzz        fuzz all parsers and both sessions, ten minutes each of eight (Linux)"
 	@echo "make soak        kill either end a hundred times, in both directions (minutes)"
 	@echo "make links       cut links a thousand times, silence them, let the clock jump; TCP and TLS (Linux, root, gcc; five minutes)"

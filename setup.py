@@ -1,4 +1,4 @@
-"""Compiles the two codec loops where that can be done; all else about the build is in pyproject.toml.
+"""Compiles the loops of codecs and routing where that can be done; all else about the build is in pyproject.toml.
 
 Without a C compiler, or without Cython, the package is built all the same, and runs the same files uncompiled: the
 wheel is then one for any platform, and its name says so. Two environment variables choose: with
@@ -20,7 +20,11 @@ try:
 except ImportError:
     cythonize = None
 
-LOOPS = {"sttp.wire._compact": "sttp/wire/_compact.py", "sttp.wire._tssc": "sttp/wire/_tssc.py"}
+LOOPS = {
+    "sttp._routing": "sttp/_routing.py",
+    "sttp.wire._compact": "sttp/wire/_compact.py",
+    "sttp.wire._tssc": "sttp/wire/_tssc.py",
+}
 
 REQUIRED = os.environ.get("STTP_REQUIRE_EXTENSION") == "1"
 PURE = os.environ.get("STTP_PURE") == "1"

@@ -46,21 +46,24 @@ class Run(NamedTuple):
     """Parts that follow one another, with measurements of one table.
 
     Attributes:
+        first: number of the first part.
         last: number of the last part.
         signals: what a signal index means.
         columns: their measurements.
     """
 
+    first: int
     last: int
     signals: SignalTable
     columns: Columns
 
 
-def run_from(first: Part) -> Run:
+def run_from(first: Part, known: Run | None = None) -> Run:
     """A part with those behind it, if they fit: one that is full costs less than many that are not.
 
     Args:
         first: not the end.
+        known: a run that may be the same; then it is returned.
     """
     batch = first.batch
     assert batch is not None, "the end of the backlog has no measurements"
@@ -75,7 +78,9 @@ def run_from(first: Part) -> Run:
     ):
         several.append(batch.columns)
         last = part
-    return Run(last.number, signals, Columns.concatenate(several))
+    if known is not None and (known.first, known.last) == (first.number, last.number):
+        return known
+    return Run(first.number, last.number, signals, Columns.concatenate(several))
 
 
 class Backlog:

@@ -19,12 +19,12 @@ itself from there on, and joins again when it has caught up.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from sttp.backlog import Part, run_from
+from sttp.backlog import Part, Run, run_from
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.routing import Router
 from sttp.session.packets import PacketForm, Packets, PacketWriter
@@ -69,9 +69,9 @@ class _Stream:
         self._is_wanted = False
         self._restarted = self._moved = monotonic()
 
-    def take(self, first: Part) -> _Made | None:
+    def take(self, first: Part, run_from: Callable[[Part], Run]) -> _Made | None:
         """The packets that begin with part `first`; None for who is too far behind."""
-        return self._make(first) if first.number == self._next else self._made.get(first.number)
+        return self._make(run_from(first)) if first.number == self._next else self._made.get(first.number)
 
     def can_be_joined(self, first: int) -> bool:
         """Whether one who has not got the packets before part `first` can read those from there on."""
@@ -94,19 +94,18 @@ class _Stream:
     def _may_restart(self) -> bool:
         return not self.form.tssc or monotonic() - self._restarted >= RESTART_INTERVAL
 
-    def _make(self, first: Part) -> _Made:
+    def _make(self, run: Run) -> _Made:
         restarts = self._is_wanted and self._may_restart
         if restarts:
             self._writer.restart()
             self._is_wanted = False
             self._restarted = monotonic()
-        run = run_from(first)
         packets = self._writer.write(self._router.route(run.signals, run.columns))
         made = _Made(run.last, packets, restarts)
         self._next = run.last + 1
         self._moved = monotonic()
         if self.members > 1 or restarts or self._made:
-            self._keep(first.number, made)
+            self._keep(run.first, made)
         return made
 
     def _keep(self, first: int, made: _Made) -> None:
@@ -122,6 +121,12 @@ class FanOut:
     def __init__(self) -> None:
         self._streams: dict[Hashable, _Stream] = {}
         self._routers: WeakValueDictionary[int, Router] = WeakValueDictionary()
+        self._run: Run | None = None
+
+    def run_from(self, first: Part) -> Run:
+        """A part with those behind it that are encoded along with it. Streams come to the same one after another."""
+        run = self._run = run_from(first, self._run)
+        return run
 
     def router(self, theirs: SignalTable) -> Router:
         """The way of measurements into a table of signals."""
@@ -214,13 +219,13 @@ class Member:
         if stream is None and form is not None:
             stream, self._form = self._fan_out.join(form, router, first.number), form
             self._stream = stream
-        made = None if stream is None else stream.take(first)
+        made = None if stream is None else stream.take(first, self._fan_out.run_from)
         if made is not None:
             session.send_packets(made.packets)
             self._next = made.last + 1
             return made.packets.measurements, made.last
         self.leave()
-        alone = run_from(first)
+        alone = self._fan_out.run_from(first)
         columns = router.route(alone.signals, alone.columns)
         return session.send_measurements(columns), alone.last
 

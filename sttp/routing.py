@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sttp.measurement import Columns, MeasurementBatch, SignalTable
+from sttp import _routing
+from sttp.errors import UsageError
+from sttp.measurement import Columns, MeasurementBatch, SignalTable, highest_index
 
-__all__ = ["Router"]
+__all__ = ["Router", "select_routed"]
 
 
 class Router:
@@ -37,14 +39,11 @@ class Router:
         """The measurements of signals that are subscribed to, with the subscription's indexes."""
         self.source = signals
         route = self._route(signals)
-        if route.is_identity:
+        if route.is_identity or not len(columns.signal_index):
             return columns
-        index = route.indexes.take(columns.signal_index)
-        columns = columns._replace(signal_index=index)
         if route.is_total:
-            return columns
-        wanted = np.flatnonzero(index >= 0)
-        return columns if len(wanted) == len(index) else columns.select(wanted)
+            return columns._replace(signal_index=route.indexes.take(columns.signal_index))
+        return select_routed(route.indexes, columns)
 
     def count(self, batch: MeasurementBatch) -> int:
         """How many measurements of a batch are subscribed to."""
@@ -57,6 +56,35 @@ class Router:
                 self._routes.clear()
             route = self._routes[id(ours)] = _Route(ours, self.theirs, self.visible)
         return route
+
+
+def select_routed(route: NDArray[np.int32], columns: Columns) -> Columns:
+    """The measurements of signals that have a route, under their new indexes.
+
+    Args:
+        route: new signal indexes by old ones, shape `(m,)`; negative for none.
+        columns: at least one measurement.
+
+    Raises:
+        UsageError: a signal index beyond the route.
+    """
+    count = len(columns.signal_index)
+    if not _routing.COMPILED:  # NumPy is as fast as it can be then
+        _check(highest_index(columns.signal_index) < len(route), route)
+        index = route.take(columns.signal_index)
+        wanted = np.flatnonzero(index >= 0)
+        columns = columns._replace(signal_index=index)
+        return columns if len(wanted) == count else columns.select(wanted)
+    room = Columns(*map(np.empty_like, columns))
+    index, ticks, flags, values = map(np.ascontiguousarray, columns)
+    picked = _routing.pick(route, index, ticks, flags, values, *room)
+    _check(picked >= 0, route)
+    return room if picked == count else room.select(slice(picked))
+
+
+def _check(is_within: bool, route: NDArray[np.int32]) -> None:
+    if not is_within:
+        raise UsageError(f"a signal index beyond the table of {len(route)}")
 
 
 class _Route:

@@ -101,12 +101,12 @@ class Grid:
         self.published.append(batch)
         assert self.backlog.append(batch)
 
-    def run_from(self, first: Part) -> Run:
+    def run_from(self, first: Part, known: Run | None) -> Run:
         """As `backlog.run_from`, with a number of parts at most; it counts who encodes."""
         self.encodes.encoded += 1
         batches = self.published[first.number : first.number + self.together]
         columns = Columns.concatenate([batch.columns for batch in batches])
-        return Run(first.number + len(batches) - 1, TABLE, columns)
+        return Run(first.number, first.number + len(batches) - 1, TABLE, columns)
 
     def check(self) -> None:
         for end in self.ends:

@@ -1,4 +1,4 @@
-"""Fuzz the codec loops for as long as asked: compiled against uncompiled, and no access outside of a buffer.
+"""Fuzz the compiled loops for as long as asked: against uncompiled ones, and no access outside of a buffer.
 
 The loops are compiled anew, into a temporary directory, with the address and the undefined behaviour sanitizers; the
 installed ones are left alone. Every array and every block has its own piece of memory then, with guards around, and an
@@ -26,8 +26,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-WIRE = Path(__file__).parents[2] / "sttp" / "wire"
-LOOPS = ("_compact", "_tssc")
+ROOT = Path(__file__).parents[2]
+LOOPS = ("sttp._routing", "sttp.wire._compact", "sttp.wire._tssc")
 FLAGS = ["-shared", "-fPIC", "-O1", "-g", "-fwrapv", "-DPy_LIMITED_API=0x030B0000"]
 FOUND = 86  # how the process ends when a sanitizer has found something
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
@@ -35,8 +35,9 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
 
 def compile_loops(directory: Path) -> None:
     """Compile the loops with sanitizers, beside copies of their sources."""
-    for name in LOOPS:
-        source = Path(shutil.copy(WIRE / f"{name}.py", directory))
+    for module in LOOPS:
+        source = Path(shutil.copy(ROOT.joinpath(*module.split(".")).with_suffix(".py"), directory))
+        name = source.stem
         translated = directory / f"{name}.c"
         subprocess.run([sys.executable, "-m", "cython", "-3", source, "-o", translated], check=True)
         include = f"-I{sysconfig.get_path('include')}"
@@ -69,10 +70,9 @@ class SanitizedLoops(MetaPathFinder):
         self.directory = directory
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
-        package, _, name = fullname.rpartition(".")
-        if package != "sttp.wire" or name not in LOOPS:
+        if fullname not in LOOPS:
             return None
-        return importlib.util.spec_from_file_location(fullname, self.directory / f"{name}.so")
+        return importlib.util.spec_from_file_location(fullname, self.directory / f"{fullname.rpartition('.')[2]}.so")
 
 
 def fuzz(seconds: float, seed: int) -> None:
@@ -80,10 +80,9 @@ def fuzz(seconds: float, seed: int) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
     from codec_fuzz import check  # noqa: PLC0415  # the loops must be in place before
     from codec_loops import ARE_COMPILED  # noqa: PLC0415
-    from sttp.wire import _compact, _tssc  # noqa: PLC0415
 
     assert ARE_COMPILED
-    assert WIRE not in (Path(_compact.__file__).parent, Path(_tssc.__file__).parent)
+    assert not [name for name in LOOPS if ROOT in Path(sys.modules[name].__file__ or "").parents]
     end = time.monotonic() + seconds
     rounds = 0
     while time.monotonic() < end:
@@ -98,7 +97,7 @@ def read_behind_a_block() -> None:
 
     from sttp.wire import _tssc  # noqa: PLC0415
 
-    assert Path(_tssc.__file__).parent != WIRE
+    assert ROOT not in Path(_tssc.__file__).parents
     stream = np.zeros(_tssc.STREAM_NUMBERS, np.uint64).data
     slots = np.array([_tssc.UNSEEN, _tssc.UNNAMED], np.int32).data
     rows = np.zeros(2 * _tssc.ROW_BYTES, np.uint8).data

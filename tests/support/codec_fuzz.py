@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from codec_loops import with_each
-from sttp.errors import LimitError, MessageError
+from sttp.errors import LimitError, MessageError, UsageError
 from sttp.measurement import Columns
+from sttp.routing import select_routed
 from sttp.wire.compact import BaseTimes, TimeFormat, read_compact, write_compact
 from sttp.wire.tssc import TsscBlock, TsscDecoder, TsscEncoder
 
@@ -25,7 +26,7 @@ Outcome = tuple[object, ...]
 
 
 def check(seed: int) -> None:
-    """Play one round by `seed`: measurements, their blocks and packets, damage to them.
+    """Play one round by `seed`: measurements, their blocks and packets, damage to them, and a way into another table.
 
     Raises:
         AssertionError: compiled and uncompiled loops do not agree.
@@ -40,6 +41,12 @@ def check(seed: int) -> None:
     present = np.array([some.random() < 0.95 for _ in range(signals)])
     for blocks_then in ([*stream], list(_damaged(some, stream))):
         _agreed(seed, lambda given=blocks_then: _decoded(given, present))  # type: ignore[misc]
+
+    route = np.array([some.choice([-1, some.randrange(50)]) for _ in range(some.randint(1, signals))], np.int32)
+    _agreed(
+        seed,
+        lambda: [_outcome(lambda given=given: select_routed(route, given)) for given in batches if len(given.value)],
+    )  # type: ignore[misc]
 
     form = TimeFormat(include_time=some.random() < 0.8, milliseconds=some.random() < 0.5)
     bases = None if some.random() < 0.2 else _base_times(some)
@@ -154,6 +161,6 @@ def _read(body: bytes, count: int, form: TimeFormat, bases: BaseTimes | None) ->
 def _outcome(run: Callable[[], Columns]) -> Outcome:
     try:
         columns = run()
-    except (MessageError, LimitError) as error:
+    except (MessageError, LimitError, UsageError) as error:
         return type(error), str(error)
     return tuple(column.tobytes() for column in columns)

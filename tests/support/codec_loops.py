@@ -1,4 +1,4 @@
-"""The codec loops twice in one process: as they are installed, and the same files uncompiled beside them."""
+"""The compiled loops twice in one process: as they are installed, and the same files uncompiled beside them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import pytest
 
+from sttp import routing
 from sttp.wire import compact, tssc
 
-__all__ = ["ARE_COMPILED", "COMPACT_LOOPS", "TSSC_LOOPS", "with_each"]
+__all__ = ["ARE_COMPILED", "COMPACT_LOOPS", "ROUTING_LOOPS", "TSSC_LOOPS", "with_each"]
 
 Result = TypeVar("Result")
 
@@ -35,8 +36,9 @@ def _both(installed: ModuleType) -> Mapping[str, ModuleType]:
 
 TSSC_LOOPS = _both(tssc._tssc)
 COMPACT_LOOPS = _both(compact._compact)
+ROUTING_LOOPS = _both(routing._routing)
 
-ARE_COMPILED = TSSC_LOOPS.keys() & COMPACT_LOOPS.keys() == {"compiled", "uncompiled"}
+ARE_COMPILED = TSSC_LOOPS.keys() & COMPACT_LOOPS.keys() & ROUTING_LOOPS.keys() == {"compiled", "uncompiled"}
 """Whether there are two of each to compare."""
 
 
@@ -47,5 +49,6 @@ def with_each(run: Callable[[], Result]) -> list[Result]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tssc, "_tssc", TSSC_LOOPS[name])
             patch.setattr(compact, "_compact", COMPACT_LOOPS[name])
+            patch.setattr(routing, "_routing", ROUTING_LOOPS[name])
             results.append(run())
     return results

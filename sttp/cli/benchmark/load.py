@@ -48,6 +48,6 @@ def noisy_batches(signals: int, batch: int) -> Iterator[Columns]:
     span = -(-size // signals) * STEP
     lap = 0
     while True:
-        for columns in pool:
-            yield columns._replace(ticks=columns.ticks + lap)
+        for signal_index, times, states, values in pool:
+            yield Columns(signal_index, times + lap, states, values)
         lap += span
