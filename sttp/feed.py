@@ -197,7 +197,7 @@ class Feed:
         await self._connection.drained()
 
     def _supply(self) -> bool:
-        part = self._place.look() if self.active else None
+        part = None if self._session.signals is None else self._place.look()
         if part is None:
             if self._parts:
                 self._comes_alone, self._parts = self._parts == 1, 0

@@ -10,7 +10,7 @@ from zlib import crc32
 
 from sttp import ticks
 from sttp.codes import Command, DataPacketFlags, OperationalModes, Response, Role
-from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError, UsageError
+from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, SilenceError, STTPError, UsageError
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
 from sttp.session.config import PublisherConfig
@@ -111,6 +111,7 @@ class PublisherSession(Session[PublisherEvent]):
 
     Attributes:
         modes: what the subscriber asked for; None before it did.
+        signals: the signals in force: what `send_measurements` means by a signal index. None while nothing may be sent.
     """
 
     role = Role.PUBLISHER
@@ -119,6 +120,7 @@ class PublisherSession(Session[PublisherEvent]):
         super().__init__(limit=config.limits.first_command, limit_name="first_command", now=now)
         self._config = config
         self.modes: OperationalModes | None = None
+        self.signals: SignalTable | None = None
         self._subscription = PublishedSubscription()
         self._handover = Handover()
         self._writer: PacketWriter | None = None  # while signals are in force
@@ -130,12 +132,6 @@ class PublisherSession(Session[PublisherEvent]):
             _Timer.FIRST_COMMAND: now + config.first_command_timeout,
             _Timer.NOOP: now + config.noop_interval,
         }
-
-    @property
-    def signals(self) -> SignalTable | None:
-        """The signals in force: what `send_measurements` means by a signal index. None while nothing may be sent."""
-        in_force = self._handover.in_force
-        return None if in_force is None or self.ended else in_force.cache.signals
 
     # --- intents
 
@@ -212,7 +208,7 @@ class PublisherSession(Session[PublisherEvent]):
     @property
     def form(self) -> PacketForm | None:
         """The form of data packets now; None while no signals are in force, and where packets are encrypted."""
-        if self._writer is None or self.ended or self._cipher.keys is not None:
+        if self.signals is None or self._writer is None or self._cipher.keys is not None:
             return None
         return self._writer.form
 
@@ -244,7 +240,8 @@ class PublisherSession(Session[PublisherEvent]):
         Raises:
             UsageError: no signals are in force.
         """
-        self._require_signals()
+        if self.signals is None:
+            self._require_signals()
         if not packets.measurements:
             return
         subscription = self._subscription
@@ -295,7 +292,7 @@ class PublisherSession(Session[PublisherEvent]):
         Raises:
             UsageError: no signals are in force, there is none with this index, or `core_responses_only` is set.
         """
-        if not self._require_signals().cache.signals.has(signal_index):
+        if not self._require_signals().has(signal_index):
             raise UsageError(f"no signal in force has the index {signal_index}")
         self._require_more_than_core("buffer blocks")
         sequence = self._subscription.buffer_blocks
@@ -459,7 +456,7 @@ class PublisherSession(Session[PublisherEvent]):
             case Unsubscribe():
                 self._subscription = PublishedSubscription()
                 self._handover.forget()
-                self._writer = None
+                self._writer = self.signals = None
                 self._say(Succeeded(command=Command.UNSUBSCRIBE, text="Unsubscribed."))
                 self._emit(Unsubscribed())
             case ConfirmUpdateSignalIndexCache():
@@ -548,16 +545,17 @@ class PublisherSession(Session[PublisherEvent]):
         if in_force is None:
             return
         options = in_force.options
+        self.signals = in_force.cache.signals
         self._begin_packets(
             PacketForm(
-                signals=in_force.cache.signals,
+                signals=self.signals,
                 slot=DataPacketFlags.CACHE_INDEX if self._in_slot_1 else DataPacketFlags(0),
                 tssc=self._require_modes().compress_payload_data,
                 times=TimeFormat(include_time=options.include_time, milliseconds=options.milliseconds),
                 without_nan=options.request_nan_filter,
             )
         )
-        self._emit(StreamingStarted(signals=in_force.cache.signals))
+        self._emit(StreamingStarted(signals=self.signals))
         waiting = self._handover.take_waiting()
         if waiting is not None:
             self._send_offer(self._handover.offer(waiting))
@@ -579,6 +577,10 @@ class PublisherSession(Session[PublisherEvent]):
 
     # --- helpers
 
+    def _end(self, error: STTPError | None) -> None:
+        self.signals = None
+        super()._end(error)
+
     def _say(self, response: AnyResponse) -> None:
         kind = kind_of(response)
         if kind is None:
@@ -599,11 +601,11 @@ class PublisherSession(Session[PublisherEvent]):
         """Whether data packets are made with the cache that has index 1."""
         return self._require_modes().double_buffered and self._handover.index == 1
 
-    def _require_signals(self) -> Offer:
+    def _require_signals(self) -> SignalTable:
         self._require_open()
-        if self._handover.in_force is None:
+        if self.signals is None:
             raise UsageError("this can only be sent while signals are in force")
-        return self._handover.in_force
+        return self.signals
 
     def _require_more_than_core(self, what: str) -> None:
         if self._config.tolerances.core_responses_only:
