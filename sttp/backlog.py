@@ -160,6 +160,8 @@ class Backlog:
         for place in tuple(self._places):
             while (waiting := self._too_many(place, size)) is not None:
                 match self._overflow:
+                    case _ if not place.is_wanted():
+                        place.leave()
                     case Overflow.WAIT:
                         return False
                     case Overflow.DISCONNECT:
@@ -175,7 +177,7 @@ class Backlog:
     def _too_many(self, place: Place, size: int) -> str | None:
         """What waits at a place where `size` measurements more would be too many; else None."""
         part, end = place.part, self._end
-        if part is None or part is end or not place.is_wanted():
+        if part is None or part is end:
             return None
         if end.number - part.number >= MOST_BATCHES:
             return f"{MOST_BATCHES} batches"
@@ -190,7 +192,7 @@ class Place:
         call: called when something is published, where there was nothing more to take.
         overrun: called when so much waits that the policy is to disconnect; the place is left then.
         count: how many measurements of a batch it would have got; what is dropped is counted by it.
-        is_wanted: whether anything is to be taken at all, now. Where it is not, nobody waits and nothing is dropped.
+        is_wanted: whether anything is still to be taken. Where it is not, the place is left instead of being too slow.
 
     Attributes:
         part: what is to be taken next, or the end of the backlog; None before `enter` and after `leave`.

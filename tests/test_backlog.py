@@ -141,12 +141,14 @@ async def test_nobody_waits_for_who_is_gone() -> None:
     assert backlog.append(batch(1))
 
 
-def test_nobody_waits_for_who_wants_nothing_now() -> None:
-    backlog = Backlog(1, Overflow.WAIT)
+@pytest.mark.parametrize("overflow", Overflow)
+def test_who_wants_nothing_more_is_neither_waited_for_nor_too_slow(overflow: Overflow) -> None:
+    backlog = Backlog(1, overflow)
     reader = Reader(backlog)
     backlog.append(batch(0))
     reader.wanted = False
     assert backlog.append(batch(1))
+    assert (reader.rest(), reader.place.dropped, reader.errors) == ([], 0, [])
 
 
 def test_the_oldest_give_way_where_that_is_the_policy_and_only_at_the_place_that_is_behind() -> None:

@@ -165,8 +165,8 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def send_now(self, buffers: Sequence[bytes | bytearray | memoryview], /) -> None:
         """See `PromptStream.send_now`."""
-        self._check_can_send()
         if not self.can_send_now:
+            self._check_can_send()
             raise UsageError("send_now while a task is sending, or bytes that were sent are still waiting")
         self._transport.write(b"".join(buffers))
 
