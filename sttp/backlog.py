@@ -159,16 +159,15 @@ class Backlog:
     def _make_room(self, size: int) -> bool:
         for place in tuple(self._places):
             while (waiting := self._too_many(place, size)) is not None:
-                match self._overflow:
-                    case _ if not place.is_wanted():
-                        place.leave()
-                    case Overflow.WAIT:
-                        return False
-                    case Overflow.DISCONNECT:
-                        place.leave()
-                        place.overrun(OverrunError(f"more than {waiting} are waiting to be taken"))
-                    case Overflow.DROP_OLDEST:
-                        place.drop()
+                if not place.is_wanted():
+                    place.leave()
+                elif self._overflow is Overflow.WAIT:
+                    return False
+                elif self._overflow is Overflow.DROP_OLDEST:
+                    place.drop()
+                else:
+                    place.leave()
+                    place.overrun(OverrunError(f"more than {waiting} are waiting to be taken"))
         parts = [place.part for place in self._places if place.part is not None]
         oldest = min(parts, key=lambda part: part.number, default=self._end)
         self._oldest, self._before_oldest = oldest.number, oldest.before
