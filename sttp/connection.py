@@ -164,15 +164,14 @@ class Connection(Generic[E]):
             if isinstance(event, Ended) or not self.handle_now(event):
                 return False
             events.popleft()
-        self._wake_if_due()
-        return not self._is_in_arrears
+        return not self._wake_if_due() or not self._is_in_arrears
 
-    def _wake_if_due(self) -> None:
+    def _wake_if_due(self) -> bool:
         """Wake who writes, where the session has something to say or a deadline before the one that is waited for."""
-        session = self.session
-        deadline = session.deadline
-        if session.has_data_to_send or session.ended or (deadline is not None and deadline < self._waits_until):
+        is_due = self.session.is_due(before=self._waits_until)
+        if is_due:
             self.wake()
+        return is_due
 
     async def _room(self) -> None:
         """Give others their turn, and wait until the peer has taken most of what was said to it."""

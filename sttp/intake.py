@@ -84,6 +84,7 @@ class Intake:
         self._metadata_changed = metadata_changed
         self._turned_away = False
         self._metadata = Metadata()
+        self._publisher = self._label()
         # who waits for the answer to each MetadataRefresh and to each Subscribe; None for nobody
         self._requests: deque[_Request] = deque()
         self._subscriptions: deque[asyncio.Future[None] | None] = deque()
@@ -111,6 +112,9 @@ class Intake:
     @property
     def publisher(self) -> str:
         """Label of the publisher: its name in the trust configuration, else its node ID, else its address."""
+        return self._publisher
+
+    def _label(self) -> str:
         stream = self._link.stream
         if stream.identity is not None:
             return stream.identity.name
@@ -280,7 +284,11 @@ class Intake:
         return is_taken
 
     def _batch(self, event: MeasurementsReceived) -> MeasurementBatch:
-        return MeasurementBatch(event.columns, self._names(event.signals), self.publisher)
+        signals = event.signals
+        for known, named in reversed(self._named):
+            if known is signals:
+                return MeasurementBatch(event.columns, named, self._publisher)
+        return MeasurementBatch(event.columns, self._name(signals), self._publisher)
 
     def _count(self, event: MeasurementsReceived) -> None:
         tally = self._tally
@@ -307,9 +315,6 @@ class Intake:
         self._named = [*self._named[-1:], (signals, named)]
         return named
 
-    def _names(self, signals: SignalTable) -> SignalTable:
-        return next((named for known, named in reversed(self._named) if known is signals), None) or self._name(signals)
-
     # --- metadata
 
     def _refresh(self, request: asyncio.Future[Metadata] | None, filter_expression: str) -> None:
@@ -335,6 +340,7 @@ class Intake:
         if not (self._requests and self._requests[0].filter_expression):
             # a part that somebody wanted to see says nothing of the signals that are not in it
             self._metadata = metadata
+            self._publisher = self._label()
             self._named = []
         self._metadata_changed(metadata)
         if self._options is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import AsyncGenerator, Callable, Sized
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
@@ -42,10 +42,10 @@ class BatchQueue(Generic[B]):
         self._limit = limit
         self._overflow = overflow
         self._count = count
-        self._batches: deque[B] = deque()
+        self._batches: deque[tuple[B, int]] = deque()  # with their lengths, which take a while to ask for
         self._size = 0
-        self._room = asyncio.Event()
-        self._filled = asyncio.Event()
+        self._putters: set[asyncio.Future[None]] = set()
+        self._takers: set[asyncio.Future[None]] = set()
         self._closed = False
         self._error: STTPError | None = None
         self.dropped = 0
@@ -61,23 +61,23 @@ class BatchQueue(Generic[B]):
         Raises:
             OverrunError: the queue is full and its policy is to disconnect.
         """
-        size = sum(map(len, batches))
-        if self._closed or not size:
+        put = [(batch, length) for batch in batches if (length := len(batch))]
+        if self._closed or not put:
             return True
-        if self._lacks_room(size, len(batches)):
+        size = sum([length for _, length in put])
+        if self._batches and self._lacks_room(size, len(put)):
             match self._overflow:
                 case Overflow.WAIT:
                     return False
                 case Overflow.DISCONNECT:
                     raise OverrunError(f"more than {self._most} are waiting to be taken")
                 case Overflow.DROP_OLDEST:
-                    while self._lacks_room(size, len(batches)):
+                    while self._batches and self._lacks_room(size, len(put)):
                         self.dropped += self._count(self._pop())
-        for batch in batches:
-            if length := len(batch):
-                self._batches.append(batch)
-                self._size += length
-        self._filled.set()
+        self._batches += put
+        self._size += size
+        if self._takers:
+            _wake(self._takers)
         return True
 
     async def put(self, batch: B) -> None:
@@ -91,19 +91,18 @@ class BatchQueue(Generic[B]):
 
     def force(self, batch: B) -> None:
         """Put a batch in, whatever the limit."""
-        if not self._closed and len(batch):
-            self._batches.append(batch)
-            self._size += len(batch)
-            self._filled.set()
+        if not self._closed and (length := len(batch)):
+            self._batches.append((batch, length))
+            self._size += length
+            _wake(self._takers)
 
     async def room(self) -> None:
         """Wait until something has been taken from a full queue, it has been cleared or closed, or `look_again`."""
-        self._room.clear()
-        await self._room.wait()
+        await _woken(self._putters)
 
     def look_again(self) -> None:
         """Let those who wait for room look whether they still have to."""
-        self._room.set()
+        _wake(self._putters)
 
     def take(self) -> B | None:
         """The oldest batch, or None when there is none now."""
@@ -111,7 +110,7 @@ class BatchQueue(Generic[B]):
 
     def peek(self) -> B | None:
         """The oldest batch, which stays; None when there is none now."""
-        return self._batches[0] if self._batches else None
+        return self._batches[0][0] if self._batches else None
 
     async def get(self) -> B | None:
         """The oldest batch, as soon as there is one; None when the queue was closed and is empty.
@@ -120,21 +119,30 @@ class BatchQueue(Generic[B]):
             STTPError: what the queue was closed with, once it is empty.
         """
         while not self._batches:
-            if self._error is not None:
-                raise self._error
-            if self._closed:
+            if self._is_over():
                 return None
-            self._filled.clear()
-            await self._filled.wait()
+            await _woken(self._takers)
         return self._pop()
+
+    async def batches(self) -> AsyncGenerator[B, None]:
+        """Iterate over the batches as they come, as `get` gives them, until the queue was closed and is empty.
+
+        Raises:
+            STTPError: what the queue was closed with, once it is empty.
+        """
+        while self._batches or not self._is_over():
+            if self._batches:
+                yield self._pop()
+            else:
+                await _woken(self._takers)
 
     def close(self, error: STTPError | None = None) -> None:
         """Take no more, and let nobody wait. What is in the queue can still be taken."""
         if not self._closed:
             self._closed = True
             self._error = error
-        self._room.set()
-        self._filled.set()
+        _wake(self._putters)
+        _wake(self._takers)
 
     def drop(self) -> None:
         """Lose everything in the queue, and count it as dropped."""
@@ -145,11 +153,15 @@ class BatchQueue(Generic[B]):
         """Forget everything in the queue; that does not count as dropped."""
         self._batches.clear()
         self._size = 0
-        self._room.set()
+        _wake(self._putters)
 
     def _lacks_room(self, size: int, batches: int) -> bool:
-        waiting = len(self._batches)
-        return bool(waiting) and (self._size + size > self._limit or waiting + batches > MOST_BATCHES)
+        return self._size + size > self._limit or len(self._batches) + batches > MOST_BATCHES
+
+    def _is_over(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        return self._closed
 
     @property
     def _most(self) -> str:
@@ -158,7 +170,27 @@ class BatchQueue(Generic[B]):
         return f"{self._limit} measurements"
 
     def _pop(self) -> B:
-        batch = self._batches.popleft()
-        self._size -= len(batch)
-        self._room.set()
+        batch, length = self._batches.popleft()
+        self._size -= length
+        if self._putters:
+            _wake(self._putters)
         return batch
+
+
+# What follows is `asyncio.Event` without its state: what is waited for is looked at in the queue itself.
+
+
+def _woken(waiting: set[asyncio.Future[None]]) -> asyncio.Future[None]:
+    """What to await in order to be woken by the next `_wake`."""
+    if waiting:  # those whose tasks were cancelled meanwhile
+        waiting.difference_update([each for each in waiting if each.done()])
+    mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting.add(mine)
+    return mine
+
+
+def _wake(waiting: set[asyncio.Future[None]]) -> None:
+    for each in waiting:
+        if not each.done():
+            each.set_result(None)
+    waiting.clear()

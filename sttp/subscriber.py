@@ -214,7 +214,7 @@ class Subscriber:
             turned_away=self._admission.turned_away.total(),
         )
 
-    async def measurements(self) -> AsyncGenerator[MeasurementBatch, None]:
+    def measurements(self) -> AsyncGenerator[MeasurementBatch, None]:
         """Iterate over what is received, batch by batch, until the subscriber is closed.
 
         A lost connection does not end it: the next batches come from the next connection.
@@ -223,8 +223,7 @@ class Subscriber:
             RefusedError: this end dials, and the publisher refused the very first subscription.
             EndpointError: the endpoint has turned out to be one that nobody can dial.
         """
-        while (batch := await self._queue.get()) is not None:
-            yield batch
+        return self._queue.batches()
 
     async def events(self) -> AsyncGenerator[PeerEvent[SubscriberEvent], None]:
         """Iterate over what publishers say besides measurements.

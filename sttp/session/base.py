@@ -45,11 +45,18 @@ class Session(ABC, Generic[E]):
     def receive_data(self, data: Buffer, *, now: float) -> None:
         """Take bytes from the peer, cut anywhere. They are not kept longer than this call."""
         self._now = now
-        if self.ended:
+        if self._ended:
             return
         self._heard()
+        frames = self._frames
         try:
-            self._receive(data)
+            frames.feed(data)
+            for frame in frames.frames():
+                self._receive_frame(frame)
+                if self._ended:
+                    return
+            if frames.is_unfinished:
+                self._check_unfinished()
         except ProtocolError as error:
             self._end(error)
 
@@ -75,6 +82,10 @@ class Session(ABC, Generic[E]):
     def deadline(self) -> float | None:
         """When `handle_deadline` is to be called at the latest, on the clock of `now`; None for never."""
         return min(self._deadlines.values(), default=None)
+
+    def is_due(self, *, before: float) -> bool:
+        """Whether there is something to send, or the session has ended, or its deadline is earlier than `before`."""
+        return bool(self._output) or self._ended or min(self._deadlines.values(), default=before) < before
 
     def handle_deadline(self, *, now: float) -> None:
         """Do what was due by `now`: keep alive, give up waiting."""
@@ -131,14 +142,6 @@ class Session(ABC, Generic[E]):
     @abstractmethod
     def _due(self, timer: Hashable) -> None:
         """Act on a deadline that has passed."""
-
-    def _receive(self, data: Buffer) -> None:
-        self._frames.feed(data)
-        for frame in self._frames.frames():
-            self._receive_frame(frame)
-            if self.ended:
-                return
-        self._check_unfinished()
 
     def _heard(self) -> None:
         """Count the peer's silence from now on."""

@@ -24,6 +24,8 @@ __all__ = ["TOLERATED", "TRANSITIONS", "Conversation", "Kind", "Phase", "kind_na
 class Phase(Enum):
     """Where a conversation stands. In brackets the states of wire.md 9.2 (P) and 9.3 (S)."""
 
+    __hash__ = object.__hash__  # each is equal to itself alone; that of `Enum` hashes the name, in Python
+
     CONNECTED = "connected"
     """A stream is up and nothing has been agreed (P0, S0)."""
     READY = "ready"

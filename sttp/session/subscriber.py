@@ -16,7 +16,7 @@ from sttp.errors import LimitError, MessageError, ProtocolError, RefusedError, S
 from sttp.measurement import Columns, SignalTable
 from sttp.session.base import Session, kind_of
 from sttp.session.config import SubscriberConfig
-from sttp.session.conversation import Phase
+from sttp.session.conversation import TRANSITIONS, Phase
 from sttp.session.events import (
     BaseTimesUpdated,
     BufferBlockReceived,
@@ -47,10 +47,10 @@ from sttp.wire.commands import AnyCommand
 from sttp.wire.compact import BaseTimes, TimeFormat, read_compact
 from sttp.wire.fields import inflate
 from sttp.wire.frame import Buffer
-from sttp.wire.responses import AnyResponse, BufferBlockFlags, DataPacket, read_responses
+from sttp.wire.responses import AnyResponse, BufferBlockFlags, DataPacket, read_response
 from sttp.wire.signal_index_cache import read_signal_index_cache
 from sttp.wire.subscription import SubscriptionOptions
-from sttp.wire.tssc import read_tssc_payload
+from sttp.wire.tssc import TSSC_HEADER, read_tssc_header
 
 __all__ = ["SubscriberSession"]
 
@@ -67,12 +67,22 @@ _COMMANDS: Final = frozenset(map(int, Command)) - {Command.CONNECT}
 
 _NO_CACHE: Final = "made with a signal index cache that is not known"
 
+_COMPRESSED: Final = int(DataPacketFlags.COMPRESSED)
+
 # phases in which a subscription is asked for or in force
 _SUBSCRIBED: Final = (Phase.SUBSCRIBING, Phase.OFFERED, Phase.STREAMING)
 
 
+# phases in which the table lets data packets come and stays where it is, so that they need not be looked up one by one
+_FLOWING: Final = frozenset(
+    phase for phase in Phase if TRANSITIONS.get((phase, Role.PUBLISHER, Response.DATA_PACKET)) is phase
+)
+
+
 class _Timer(Enum):
     """What is being waited for. A running timer is also the mark that it has not come yet."""
+
+    __hash__ = object.__hash__  # each is equal to itself alone; that of `Enum` hashes the name, in Python
 
     BYTES = auto()
     MODES_REPLY = auto()
@@ -114,6 +124,8 @@ class SubscriberSession(Session[SubscriberEvent]):
     def __init__(self, config: SubscriberConfig = _DEFAULT_CONFIG, *, now: float) -> None:
         super().__init__(limit=config.limits.response, limit_name="response", now=now)
         self._config = config
+        # before version 2 there is one signal index cache, and the flag means nothing
+        self._cache_flag = int(DataPacketFlags.CACHE_INDEX) if config.modes.double_buffered else 0
         self._subscription = ReceivedSubscription()
         self._intents: deque[_Intent] = deque()
         self._requested: SubscriptionOptions | None = None
@@ -208,6 +220,8 @@ class SubscriberSession(Session[SubscriberEvent]):
             self._deadlines[timer] += seconds
 
     def _check_unfinished(self) -> None:
+        if self._proved:
+            return
         begin = self._frames.peek(_FIRST_BYTES)
         if len(begin) == _FIRST_BYTES:
             self._check_first(int.from_bytes(begin[:4], "big"), begin[4:])
@@ -230,10 +244,13 @@ class SubscriberSession(Session[SubscriberEvent]):
             self._check_first(len(frame), frame)
             if frame[0] in _COMMANDS:
                 raise ProtocolError("the other end is a subscriber too; one of the two must publish", clause="9.1")
-        for response in read_responses(frame, config.modes, config.limits, config.tolerances, self._cipher):
-            self._receive_response(response)
-            if self.ended:
-                return
+        rest: memoryview | None = frame
+        while rest is not None and not self._ended:
+            response, rest = read_response(rest, config.modes, config.limits, config.tolerances, self._cipher)
+            if isinstance(response, DataPacket) and self._conversation.phase in _FLOWING:
+                self._receive_data_packet(response)
+            else:
+                self._receive_response(response)
 
     def _receive_response(self, response: AnyResponse) -> None:
         kind = kind_of(response)
@@ -412,23 +429,24 @@ class SubscriberSession(Session[SubscriberEvent]):
     # --- data packets
 
     def _receive_data_packet(self, packet: DataPacket) -> None:
-        in_slot_1 = self._config.modes.double_buffered and DataPacketFlags.CACHE_INDEX in packet.flags
-        if DataPacketFlags.COMPRESSED in packet.flags:
-            self._receive_tssc(packet, int(in_slot_1))
+        bits = int(packet.flags)  # the operators of flags are written in Python
+        index = int(bits & self._cache_flag != 0)
+        if bits & _COMPRESSED:
+            self._receive_tssc(packet, index)
         else:
-            self._receive_compact(packet, int(in_slot_1))
+            self._receive_compact(packet, index)
 
     def _receive_tssc(self, packet: DataPacket, index: int) -> None:
-        subscription = self._subscription
+        subscription, body = self._subscription, packet.body
         try:
-            block = read_tssc_payload(packet.body, packet.count)
-            if block.sequence == 0 and subscription.incoming:
+            sequence = read_tssc_header(body)
+            if sequence == 0 and subscription.incoming:
                 subscription.take_over(subscription.incoming[0])
             slot = subscription.slots[index]
             if slot is None:
                 self._drop(packet.count, _NO_CACHE)
                 return
-            columns = slot.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
+            columns = slot.decoder.decode(body[TSSC_HEADER:], sequence=sequence, count=packet.count)
         except MessageError as error:
             # out of step, or damaged: nothing can be read until the publisher starts anew with sequence 0 (6.4)
             due = self._now + self._config.resynchronise_timeout
@@ -436,7 +454,7 @@ class SubscriberSession(Session[SubscriberEvent]):
             self._drop(packet.count, error.reason)
             return
         self._deadlines.pop(_Timer.RESYNCHRONISE, None)
-        self._collect(columns, slot.signals, len(packet.body))
+        self._collect(columns, slot.signals, len(body))
 
     def _receive_compact(self, packet: DataPacket, index: int) -> None:
         slot = self._subscription.slots[index]
@@ -463,8 +481,8 @@ class SubscriberSession(Session[SubscriberEvent]):
         retired = self._subscription.retired
         if retired is not None and DataPacketFlags.COMPRESSED in packet.flags:
             with suppress(MessageError):
-                block = read_tssc_payload(packet.body, packet.count)
-                retired.decoder.decode(block.block, sequence=block.sequence, count=packet.count)
+                sequence = read_tssc_header(packet.body)
+                retired.decoder.decode(packet.body[TSSC_HEADER:], sequence=sequence, count=packet.count)
 
     def _drop(self, count: int, reason: str) -> None:
         self._emit(PacketDropped(count=count, reason=reason))
@@ -477,17 +495,18 @@ class SubscriberSession(Session[SubscriberEvent]):
         self._received_size += _DATA_PACKET_OVERHEAD + size
 
     def _deliver(self) -> None:
-        if self._received and self._received_signals is not None:
-            received, self._received = self._received, []
+        received = self._received
+        if received and self._received_signals is not None:
+            self._received = []
             size, self._received_size = self._received_size, 0
             event = MeasurementsReceived(
-                columns=Columns.concatenate(received),
+                columns=received[0] if len(received) == 1 else Columns.concatenate(received),
                 signals=self._received_signals,
                 packets=len(received),
                 size=size,
             )
             # before the end of the session, which may have come with the same bytes
-            self._events.insert(len(self._events) - self.ended, event)
+            self._events.insert(len(self._events) - self._ended, event)
 
     def _emit(self, event: SubscriberEvent) -> None:
         self._deliver()

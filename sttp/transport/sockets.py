@@ -137,7 +137,8 @@ class SocketStream(asyncio.BufferedProtocol):
         self._check_free()
         self._receiver = receiver
         while self._ahead and self._receiver is not None:
-            self._push(self._take_ahead(receiver.buffer()))
+            if not receiver.received(self._take_ahead(receiver.buffer())) and self._receiver is receiver:
+                self._receiver = None
         if self._eof_received:
             self._end_receiving(None)
         elif self._failure is not None:
@@ -215,8 +216,9 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
         """Called by the event loop: where shall the next bytes go?"""
-        if self._receiver is not None:
-            buffer = self._receiver.buffer()
+        receiver = self._receiver
+        if receiver is not None:
+            buffer = receiver.buffer()
             self._pushed_size = len(buffer)
             return buffer
         if self._waiting is not None and not self._waiting.done():
@@ -226,10 +228,12 @@ class SocketStream(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Called by the event loop: so many bytes are in the buffer that it was given."""
-        if self._receiver is not None:
+        receiver = self._receiver
+        if receiver is not None:
             if nbytes == self._pushed_size:
                 self._give_others_their_turn()
-            self._push(nbytes)
+            if not receiver.received(nbytes) and self._receiver is receiver:
+                self._receiver = None
         elif self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(nbytes)
         elif not self._closed:
@@ -292,12 +296,6 @@ class SocketStream(asyncio.BufferedProtocol):
             raise UsageError("another task is receiving")
         if self._closed:
             raise TransportError(_CLOSED_HERE)
-
-    def _push(self, count: int) -> None:
-        receiver = self._receiver
-        assert receiver is not None
-        if not receiver.received(count) and self._receiver is receiver:
-            self._receiver = None
 
     def _check_open(self) -> None:
         if self._closed:

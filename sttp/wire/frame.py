@@ -63,6 +63,11 @@ class FrameReader:
         """Bytes that are fed and not yet handed out. After an iteration they belong to an unfinished frame."""
         return len(self._unfinished) + len(self._fresh)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a frame has begun and not ended, after an iteration."""
+        return bool(self._unfinished)
+
     def peek(self, length: int) -> bytes:
         """The first bytes, at most `length`, of the unfinished frame, its header included."""
         return bytes(self._unfinished[:length])
@@ -85,20 +90,25 @@ class FrameReader:
         Raises:
             LimitError: a header claims more than `limit` bytes. There is no way to find the next frame (1.4).
         """
-        while True:
+        while self._fresh:
             if self._unfinished:
                 frame = self._finish()
                 if frame is None:
                     return
             else:
                 fresh = self._fresh
-                end = _LENGTH.size + self._length(fresh) if len(fresh) >= _LENGTH.size else len(fresh) + 1
-                if len(fresh) < end:
+                size, end = len(fresh), _LENGTH.size
+                if size >= end:
+                    (length,) = _LENGTH.unpack_from(fresh)
+                    if length > self.limit:
+                        raise self._too_long(fresh)
+                    end += length
+                if size < end:
                     self._unfinished += fresh
                     self._fresh = _EMPTY
                     return
                 frame = fresh[_LENGTH.size : end]
-                self._fresh = fresh[end:]
+                self._fresh = fresh[end:] if size > end else _EMPTY
             if frame:
                 yield frame
 
@@ -107,7 +117,10 @@ class FrameReader:
         self._take(_LENGTH.size)
         if len(self._unfinished) < _LENGTH.size:
             return None
-        end = _LENGTH.size + self._length(self._unfinished)
+        (length,) = _LENGTH.unpack_from(self._unfinished)
+        if length > self.limit:
+            raise self._too_long(self._unfinished)
+        end = _LENGTH.size + length
         self._take(end)
         if len(self._unfinished) < end:
             return None
@@ -120,15 +133,12 @@ class FrameReader:
         self._unfinished += self._fresh[:missing]
         self._fresh = self._fresh[missing:]
 
-    def _length(self, data: Buffer) -> int:
-        length: int = _LENGTH.unpack_from(data)[0]
-        if length > self.limit:
-            reason = f"a frame of {length} bytes, where at most {self.limit} are accepted"
-            foreign = _FOREIGN.get(bytes(data[: _LENGTH.size]))
-            if foreign is not None:
-                reason += f"; the bytes are {foreign}, not STTP"
-            raise LimitError(reason, limit=self.name, clause="1.4")
-        return length
+    def _too_long(self, data: Buffer) -> LimitError:
+        header = bytes(data[: _LENGTH.size])
+        reason = f"a frame of {int.from_bytes(header, 'big')} bytes, where at most {self.limit} are accepted"
+        if header in _FOREIGN:
+            reason += f"; the bytes are {_FOREIGN[header]}, not STTP"
+        return LimitError(reason, limit=self.name, clause="1.4")
 
 
 def write_frame(*parts: Buffer) -> bytes:

@@ -41,6 +41,7 @@ __all__ = [
     "UpdateCipherKeys",
     "UpdateSignalIndexCache",
     "UserResponse",
+    "read_response",
     "read_responses",
     "write_response",
 ]
@@ -403,6 +404,8 @@ _OLD_BUFFER_BLOCK: Final = construct.Struct(
     "payload" / construct.GreedyBytes,
 )
 
+_DATA_PACKET: Final = int(Response.DATA_PACKET)
+
 _CIPHER_CLEAR: Final = {Response.DATA_PACKET: 1, Response.BUFFER_BLOCK: 5}
 """Bytes of a payload that are never encrypted: up to the flags, which say with which key the others are (6.1, 7.6)."""
 
@@ -433,23 +436,42 @@ def read_responses(
         MessageError: a payload that does not fit its code, or that no key opens.
         LimitError: a data packet with too many measurements.
     """
-    rest = memoryview(frame)
-    while True:
-        if len(rest) < _HEADER.size:
-            raise FrameError(f"a response of {len(rest)} bytes, where {_HEADER.size} are the least", clause="1.3")
-        code, command, length = _HEADER.unpack_from(rest)
-        end = _HEADER.size + length
-        if length < 0 or end > len(rest):
-            raise FrameError(f"a response claims {length} bytes where {len(rest) - _HEADER.size} follow", clause="1.3")
-        if end != len(rest) and not tolerances.several_responses_in_a_frame:
+    rest: memoryview | None = memoryview(frame)
+    while rest is not None:
+        response, rest = read_response(rest, modes, limits, tolerances, cipher)
+        yield response
+
+
+def read_response(
+    frame: memoryview,
+    modes: OperationalModes,
+    limits: Limits = DEFAULT_LIMITS,
+    tolerances: Tolerances = DEFAULT_TOLERANCES,
+    cipher: DataCipher | None = None,
+) -> tuple[AnyResponse, memoryview | None]:
+    """Read the first response of a frame; the arguments, and what is raised, are those of `read_responses`.
+
+    Returns:
+        The response, and what of the frame is still to be read; None when that was all.
+    """
+    size = len(frame)
+    if size < _HEADER.size:
+        raise FrameError(f"a response of {size} bytes, where {_HEADER.size} are the least", clause="1.3")
+    code, command, length = _HEADER.unpack_from(frame)
+    end = _HEADER.size + length
+    if length < 0 or end > size:
+        raise FrameError(f"a response claims {length} bytes where {size - _HEADER.size} follow", clause="1.3")
+    rest = None
+    if end != size:
+        if not tolerances.several_responses_in_a_frame:
             raise FrameError("more than one response in a frame", clause="1.3")
-        payload = rest[_HEADER.size : end]
-        if cipher is not None and cipher.keys is not None and code in _CIPHER_CLEAR:
-            payload = _opened(payload, _CIPHER_CLEAR[Response(code)], cipher)
-        yield _read(code, command, payload, modes, limits, tolerances)
-        rest = rest[end:]
-        if not rest:
-            return
+        rest = frame[end:]
+    payload = frame[_HEADER.size : end]
+    if cipher is not None and cipher.keys is not None and code in _CIPHER_CLEAR:
+        payload = _opened(payload, _CIPHER_CLEAR[Response(code)], cipher)
+    if code == _DATA_PACKET:
+        return read_data_packet(payload, limits, tolerances), rest
+    return _read(code, command, payload, modes, limits, tolerances), rest
 
 
 _NOOP: Final = NoOP()
@@ -458,8 +480,6 @@ _NOOP: Final = NoOP()
 def _read(
     code: int, command: int, payload: memoryview, modes: OperationalModes, limits: Limits, tolerances: Tolerances
 ) -> AnyResponse:
-    if code == Response.DATA_PACKET:
-        return read_data_packet(payload, limits, tolerances)
     if code == Response.NOOP and not payload:
         return _NOOP  # every few seconds from everyone; and a flood of them must cost little
     if is_user_response(code):

@@ -6,6 +6,7 @@ The codec is `_tssc`; here are its memory, the sequence numbers, and the words f
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ from sttp.wire.frame import Buffer
 
 __all__ = [
     "BLOCK_SIZE",
+    "TSSC_HEADER",
     "TSSC_PAYLOAD",
     "TSSC_VERSION",
     "OutOfSequence",
@@ -28,6 +30,7 @@ __all__ = [
     "TsscDecoder",
     "TsscEncoder",
     "TsscError",
+    "read_tssc_header",
     "read_tssc_payload",
     "write_tssc_payload",
 ]
@@ -49,8 +52,18 @@ TSSC_PAYLOAD: Final = construct.Struct(
 """The normative declaration. `read_tssc_payload` and `write_tssc_payload` do the same with `struct`."""
 
 _HEADER: Final = struct.Struct(">BH")
+TSSC_HEADER: Final = _HEADER.size
+"""Bytes of version and sequence number, which stand before a block."""
+
 _LAST_SEQUENCE: Final = 65_535
 _SLACK: Final = bytes(_tssc.SLACK)
+_ROWS: Final = _tssc.ROWS
+
+# NumPy takes types for columns as well, and longer for them
+_INT32: Final = np.dtype(np.int32)
+_INT64: Final = np.dtype(np.int64)
+_UINT32: Final = np.dtype(np.uint32)
+_FLOAT32: Final = np.dtype(np.float32)
 
 
 class TsscError(MessageError):
@@ -86,6 +99,26 @@ class TsscBlock:
     block: bytes
 
 
+def read_tssc_header(body: Buffer, /) -> int:
+    """Read what stands before the block of a compressed data packet, in its first `TSSC_HEADER` bytes (6.4).
+
+    Args:
+        body: the payload of the data packet from its fifth byte on.
+
+    Returns:
+        The sequence number.
+
+    Raises:
+        TsscError: too short, or another version of the algorithm.
+    """
+    if len(body) < TSSC_HEADER:
+        raise TsscError(f"a compressed data packet with {len(body)} bytes behind its count", clause="6.4")
+    version, sequence = _HEADER.unpack_from(body)
+    if version != TSSC_VERSION:
+        raise TsscError(f"TSSC version {version}, where only {TSSC_VERSION} exists", clause="6.4")
+    return sequence  # type: ignore[no-any-return]
+
+
 def read_tssc_payload(body: Buffer, count: int, /) -> TsscBlock:
     """Read what follows the flags and the count of a compressed data packet (6.4).
 
@@ -96,12 +129,8 @@ def read_tssc_payload(body: Buffer, count: int, /) -> TsscBlock:
     Raises:
         TsscError: too short, or another version of the algorithm.
     """
-    if len(body) < _HEADER.size:
-        raise TsscError(f"a compressed data packet with {len(body)} bytes behind its count", clause="6.4")
-    version, sequence = _HEADER.unpack_from(body)
-    if version != TSSC_VERSION:
-        raise TsscError(f"TSSC version {version}, where only {TSSC_VERSION} exists", clause="6.4")
-    return TsscBlock(sequence=sequence, count=count, block=bytes(memoryview(body)[_HEADER.size :]))
+    sequence = read_tssc_header(body)
+    return TsscBlock(sequence=sequence, count=count, block=bytes(memoryview(body)[TSSC_HEADER:]))
 
 
 def write_tssc_payload(block: TsscBlock, /) -> bytes:
@@ -119,9 +148,10 @@ class _Points:
     A point takes 64 bytes when it turns up, whatever its signal index; every index takes 4.
     """
 
-    __slots__ = ("rows", "slots", "stream")
+    __slots__ = ("room", "rows", "slots", "stream")
 
     def __init__(self, slots: NDArray[np.int32]) -> None:
+        self.room = 0  # as long as there are fewer points, nothing is to be reserved
         self.stream = np.zeros(_tssc.STREAM_NUMBERS, np.uint64).data
         self.slots = slots.data
         self.rows = memoryview(b"")
@@ -135,6 +165,8 @@ class _Points:
             rows = np.zeros(max(needed, min(2 * there, most)) * _tssc.ROW_BYTES, np.uint8)
             rows[: len(self.rows)] = self.rows
             self.rows = rows.data
+            there = len(rows) // _tssc.ROW_BYTES
+        self.room = there if there < most else sys.maxsize
 
 
 class TsscEncoder:
@@ -240,7 +272,7 @@ class TsscDecoder:
         slots = decoder._slots.copy()
         seen = signal_indexes[: len(known)] & (known > _tssc.UNSEEN)
         slots[: len(known)][seen] = known[seen]
-        self._points.slots = slots.data
+        self._points.slots, self._points.room = slots.data, 0
         decoder._points, self._points = self._points, _Points(self._slots.copy())
         decoder._expected, self._expected = self._expected, 0
         return decoder
@@ -275,11 +307,7 @@ class TsscDecoder:
         if sequence == 0:
             self._points = _Points(self._slots.copy())
         self._expected = 0
-        columns = self._decode(block, count)
-        self._expected = _following(sequence)
-        return columns
-
-    def _decode(self, block: Buffer, count: int) -> Columns:
+        size = len(block)
         if count > self._limits.packet_measurements:
             raise LimitError(
                 f"a data packet of {count} measurements, where at most {self._limits.packet_measurements} are accepted",
@@ -287,16 +315,16 @@ class TsscDecoder:
                 clause="6.1",
             )
         # a measurement takes a bit at least, so that memory grows with the bytes that came
-        if not 0 <= count <= 8 * len(block):
-            raise TsscError(f"a TSSC block of {len(block)} bytes cannot hold {count} measurements", clause="6.4")
-        points = self._points
-        points.reserve(count)
-        columns = Columns(
-            np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.uint32),
-            np.empty(count, np.float32),
-        )  # fmt: skip
+        if not 0 <= count <= 8 * size:
+            raise TsscError(f"a TSSC block of {size} bytes cannot hold {count} measurements", clause="6.4")
+        points, stream = self._points, self._points.stream
+        if stream[_ROWS] + count >= points.room:
+            points.reserve(count)
+        empty = np.empty
+        columns = Columns(empty(count, _INT32), empty(count, _INT64), empty(count, _UINT32), empty(count, _FLOAT32))
         data = b"".join((block, _SLACK))
-        fault = _tssc.decode(data, len(block), count, points.stream, points.slots, points.rows, *columns)
+        fault = _tssc.decode(data, size, count, stream, points.slots, points.rows, *columns)
         if fault:
-            raise TsscError(f"a TSSC block of {len(block)} bytes {_tssc.FAULTS[fault]}", clause="6.4")
+            raise TsscError(f"a TSSC block of {size} bytes {_tssc.FAULTS[fault]}", clause="6.4")
+        self._expected = sequence + 1 if sequence < _LAST_SEQUENCE else 1
         return columns
