@@ -148,7 +148,8 @@ class Connection(Generic[E]):
                 # an answer may bring about the next event: commands are handled one after another (9.3)
                 more = await self._handle_some()
                 session.listen(now=monotonic())
-                self._wake_if_due()
+                if session.is_due(before=self._waits_until):
+                    self.wake()
                 if more or is_first:
                     await self._room()
                 is_first = False
@@ -164,14 +165,10 @@ class Connection(Generic[E]):
             if isinstance(event, Ended) or not self.handle_now(event):
                 return False
             events.popleft()
-        return not self._wake_if_due() or not self._is_in_arrears
-
-    def _wake_if_due(self) -> bool:
-        """Wake who writes, where the session has something to say or a deadline before the one that is waited for."""
-        is_due = self.session.is_due(before=self._waits_until)
-        if is_due:
-            self.wake()
-        return is_due
+        if not self.session.is_due(before=self._waits_until):
+            return True
+        self.wake()
+        return not self._is_in_arrears
 
     async def _room(self) -> None:
         """Give others their turn, and wait until the peer has taken most of what was said to it."""

@@ -61,10 +61,13 @@ class BatchQueue(Generic[B]):
         Raises:
             OverrunError: the queue is full and its policy is to disconnect.
         """
-        put = [(batch, length) for batch in batches if (length := len(batch))]
-        if self._closed or not put:
+        put, size = [], 0
+        for batch in batches:
+            if length := len(batch):
+                put.append((batch, length))
+                size += length
+        if self._closed or not size:
             return True
-        size = sum([length for _, length in put])
         if self._batches and self._lacks_room(size, len(put)):
             match self._overflow:
                 case Overflow.WAIT:
@@ -118,11 +121,11 @@ class BatchQueue(Generic[B]):
         Raises:
             STTPError: what the queue was closed with, once it is empty.
         """
-        while not self._batches:
-            if self._is_over():
-                return None
+        while not (self._batches or self._closed):
             await _woken(self._takers)
-        return self._pop()
+        if not self._batches and self._error is not None:
+            raise self._error
+        return self.take()
 
     async def batches(self) -> AsyncGenerator[B, None]:
         """Iterate over the batches as they come, as `get` gives them, until the queue was closed and is empty.
@@ -130,11 +133,13 @@ class BatchQueue(Generic[B]):
         Raises:
             STTPError: what the queue was closed with, once it is empty.
         """
-        while self._batches or not self._is_over():
+        while self._batches or not self._closed:
             if self._batches:
                 yield self._pop()
             else:
                 await _woken(self._takers)
+        if self._error is not None:
+            raise self._error
 
     def close(self, error: STTPError | None = None) -> None:
         """Take no more, and let nobody wait. What is in the queue can still be taken."""
@@ -158,11 +163,6 @@ class BatchQueue(Generic[B]):
     def _lacks_room(self, size: int, batches: int) -> bool:
         return self._size + size > self._limit or len(self._batches) + batches > MOST_BATCHES
 
-    def _is_over(self) -> bool:
-        if self._error is not None:
-            raise self._error
-        return self._closed
-
     @property
     def _most(self) -> str:
         if len(self._batches) >= MOST_BATCHES:
@@ -184,7 +184,7 @@ def _woken(waiting: set[asyncio.Future[None]]) -> asyncio.Future[None]:
     """What to await in order to be woken by the next `_wake`."""
     if waiting:  # those whose tasks were cancelled meanwhile
         waiting.difference_update([each for each in waiting if each.done()])
-    mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    mine: asyncio.Future[None] = asyncio.Future()
     waiting.add(mine)
     return mine
 

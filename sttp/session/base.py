@@ -55,7 +55,7 @@ class Session(ABC, Generic[E]):
                 self._receive_frame(frame)
                 if self._ended:
                     return
-            if frames.is_unfinished:
+            if frames.unfinished:
                 self._check_unfinished()
         except ProtocolError as error:
             self._end(error)

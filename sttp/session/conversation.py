@@ -173,17 +173,16 @@ TOLERATED: Final[dict[tuple[Phase, Role, Kind], str]] = {
 
 
 class Conversation:
-    """One walk through the table."""
+    """One walk through the table.
 
-    __slots__ = ("_phase",)
+    Attributes:
+        phase: where the conversation stands; to be looked at only.
+    """
+
+    __slots__ = ("phase",)
 
     def __init__(self) -> None:
-        self._phase = Phase.CONNECTED
-
-    @property
-    def phase(self) -> Phase:
-        """Where the conversation stands."""
-        return self._phase
+        self.phase = Phase.CONNECTED
 
     def say(self, kind: Kind) -> None:
         """Take down something that we say.
@@ -191,10 +190,10 @@ class Conversation:
         Raises:
             SequenceError: it may not be said in this phase.
         """
-        after = TRANSITIONS.get((self._phase, speaker(kind), kind))
+        after = TRANSITIONS.get((self.phase, speaker(kind), kind))
         if after is None:
             raise self._out_of_order(kind)
-        self._phase = after
+        self.phase = after
 
     def hear(self, kind: Kind) -> bool:
         """Take down something that the peer said.
@@ -205,10 +204,10 @@ class Conversation:
         Raises:
             SequenceError: it may neither be said in this phase nor is it tolerated.
         """
-        key = (self._phase, speaker(kind), kind)
+        key = (self.phase, speaker(kind), kind)
         after = TRANSITIONS.get(key)
         if after is not None:
-            self._phase = after
+            self.phase = after
             return True
         if key in TOLERATED:
             return False
@@ -216,14 +215,14 @@ class Conversation:
 
     def stop_waiting_for_unsubscribe(self) -> None:
         """Take an Unsubscribe that the publisher does not answer as done (4.8)."""
-        if self._phase is Phase.UNSUBSCRIBING:
-            self._phase = Phase.READY
+        if self.phase is Phase.UNSUBSCRIBING:
+            self.phase = Phase.READY
 
     def close(self) -> None:
         """End the conversation; there is no goodbye message (9.8)."""
-        self._phase = Phase.CLOSED
+        self.phase = Phase.CLOSED
 
     def _out_of_order(self, kind: Kind) -> SequenceError:
         return SequenceError(
-            f"the {speaker(kind).value} may not say {kind_name(kind)} while {self._phase.value}", clause="9"
+            f"the {speaker(kind).value} may not say {kind_name(kind)} while {self.phase.value}", clause="9"
         )

@@ -48,29 +48,25 @@ class FrameReader:
     Attributes:
         limit: may be changed at any time, also between two frames of one iteration.
         name: goes with `limit`.
+        unfinished: the bytes of a frame that has begun and not ended, after an iteration; to be looked at only.
     """
 
-    __slots__ = ("_fresh", "_unfinished", "limit", "name")
+    __slots__ = ("_fresh", "limit", "name", "unfinished")
 
     def __init__(self, limit: int, *, name: str = "response") -> None:
         self.limit = limit
         self.name = name
         self._fresh = _EMPTY
-        self._unfinished = bytearray()
+        self.unfinished = bytearray()
 
     @property
     def pending(self) -> int:
         """Bytes that are fed and not yet handed out. After an iteration they belong to an unfinished frame."""
-        return len(self._unfinished) + len(self._fresh)
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether a frame has begun and not ended, after an iteration."""
-        return bool(self._unfinished)
+        return len(self.unfinished) + len(self._fresh)
 
     def peek(self, length: int) -> bytes:
         """The first bytes, at most `length`, of the unfinished frame, its header included."""
-        return bytes(self._unfinished[:length])
+        return bytes(self.unfinished[:length])
 
     def feed(self, data: Buffer) -> None:
         """Take more bytes of the stream. They must stay as they are until `frames` has been iterated to its end."""
@@ -91,7 +87,7 @@ class FrameReader:
             LimitError: a header claims more than `limit` bytes. There is no way to find the next frame (1.4).
         """
         while self._fresh:
-            if self._unfinished:
+            if self.unfinished:
                 frame = self._finish()
                 if frame is None:
                     return
@@ -104,7 +100,7 @@ class FrameReader:
                         raise self._too_long(fresh)
                     end += length
                 if size < end:
-                    self._unfinished += fresh
+                    self.unfinished += fresh
                     self._fresh = _EMPTY
                     return
                 frame = fresh[_LENGTH.size : end]
@@ -115,22 +111,22 @@ class FrameReader:
     def _finish(self) -> memoryview | None:
         """Complete the unfinished frame from the fresh bytes, or take them all and return None."""
         self._take(_LENGTH.size)
-        if len(self._unfinished) < _LENGTH.size:
+        if len(self.unfinished) < _LENGTH.size:
             return None
-        (length,) = _LENGTH.unpack_from(self._unfinished)
+        (length,) = _LENGTH.unpack_from(self.unfinished)
         if length > self.limit:
-            raise self._too_long(self._unfinished)
+            raise self._too_long(self.unfinished)
         end = _LENGTH.size + length
         self._take(end)
-        if len(self._unfinished) < end:
+        if len(self.unfinished) < end:
             return None
-        frame = memoryview(self._unfinished).toreadonly()[_LENGTH.size :]
-        self._unfinished = bytearray()
+        frame = memoryview(self.unfinished).toreadonly()[_LENGTH.size :]
+        self.unfinished = bytearray()
         return frame
 
     def _take(self, wanted: int) -> None:
-        missing = max(wanted - len(self._unfinished), 0)
-        self._unfinished += self._fresh[:missing]
+        missing = max(wanted - len(self.unfinished), 0)
+        self.unfinished += self._fresh[:missing]
         self._fresh = self._fresh[missing:]
 
     def _too_long(self, data: Buffer) -> LimitError:
