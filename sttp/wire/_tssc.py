@@ -723,71 +723,91 @@ def _encode(
     return item
 
 
-def decode(
-    data: bytes,
-    length: int,
-    count: int,
-    stream: memoryview,
-    slots: memoryview,
-    rows: memoryview,
-    index: NDArray[np.int32],
-    ticks: NDArray[np.int64],
-    flags: NDArray[np.uint32],
-    values: NDArray[np.float32],
-) -> int:
-    """Decode one block.
+@cython.cclass
+class Reader:
+    """Decodes blocks of one stream into columns that lie ready; see `fill`.
+
+    To ask an array for its memory takes longer than a short block does. So that is done once for many blocks.
 
     Args:
-        data: the block, with `SLACK` more bytes behind it.
-        length: bytes of the block.
-        count: measurements that it must hold.
         stream: state of the stream, uint64; changed.
         slots: points by signal index, int32, and `UNNAMED` at the end; changed.
         rows: points, uint8, with room for every one that may turn up; changed.
-        index: signal indexes to fill in; all columns have `count` items.
-        ticks: times to fill in.
-        flags: flags to fill in.
-        values: values to fill in; here, as everywhere, only their bits count.
-
-    Returns:
-        0 when all is well, else what is wrong, of `FAULTS`; the state is of no use then.
     """
-    if cython.compiled:
-        data_view = cython.declare("const unsigned char[::1]", data)
-        stream_view = cython.declare("unsigned long long[::1]", stream)
-        slots_view = cython.declare("int[::1]", slots)
-        rows_view = cython.declare("unsigned char[::1]", rows)
-        index_view = cython.declare("int[::1]", index)
-        ticks_view = cython.declare("long long[::1]", ticks)
-        flags_view = cython.declare("unsigned int[::1]", flags)
-        values_view = cython.declare("float[::1]", values)
-        counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
-        size = cython.declare(cython.Py_ssize_t, length)
-        records = cython.declare(cython.Py_ssize_t, count)
-        slot_count = cython.declare(cython.Py_ssize_t, len(slots))
-        fault = cython.declare(cython.Py_ssize_t, 0)
-        with cython.nogil:
+
+    _stream = cython.declare("unsigned long long[::1]")
+    _slots = cython.declare("int[::1]")
+    _slot_count = cython.declare(cython.Py_ssize_t)
+    _rows = cython.declare("unsigned char[::1]")
+    _index = cython.declare("int[::1]")
+    _ticks = cython.declare("long long[::1]")
+    _flags = cython.declare("unsigned int[::1]")
+    _values = cython.declare("float[::1]")
+
+    def __init__(self, stream: memoryview, slots: memoryview, rows: memoryview) -> None:
+        self._stream = stream
+        self._slots = slots
+        self._slot_count = len(slots)
+        self._rows = rows
+
+    def fill(
+        self, index: NDArray[np.int32], ticks: NDArray[np.int64], flags: NDArray[np.uint32], values: NDArray[np.float32]
+    ) -> None:
+        """Fill in these columns from now on.
+
+        Args:
+            index: signal indexes; all columns have equally many items.
+            ticks: times.
+            flags: flags.
+            values: values; here, as everywhere, only their bits count.
+        """
+        self._index = index if cython.compiled else index.data
+        self._ticks = ticks if cython.compiled else ticks.view("u8").data
+        self._flags = flags if cython.compiled else flags.data
+        self._values = values if cython.compiled else values.view("u4").data
+
+    def decode(self, data: bytes, length: int, count: int, at: int) -> int:
+        """Decode one block.
+
+        Args:
+            data: the block, with `SLACK` more bytes behind it.
+            length: bytes of the block.
+            count: measurements that it must hold.
+            at: where in the columns the first of them goes; there must be room for all.
+
+        Returns:
+            0 when all is well, else what is wrong, of `FAULTS`; the state is of no use then.
+        """
+        if cython.compiled:
+            size = cython.declare(cython.Py_ssize_t, length)
+            records = cython.declare(cython.Py_ssize_t, count)
+            first = cython.declare(cython.Py_ssize_t, at)
+            block = cython.declare(cython.p_uchar, cython.cast(cython.p_uchar, data))
+            counts = cython.declare(cython.p_uchar, cython.address(self._rows[0]))
+            fault = cython.declare(cython.Py_ssize_t, 0)
+            with cython.nogil:
+                fault = _decode(
+                    block,
+                    size,
+                    records,
+                    cython.address(self._stream[0]),
+                    cython.address(self._slots[0]),
+                    self._slot_count,
+                    counts,
+                    cython.cast(cython.p_uint, counts),
+                    cython.cast(cython.p_ulonglong, counts),
+                    cython.address(self._index[first]),
+                    cython.cast(cython.p_ulonglong, cython.address(self._ticks[first])),
+                    cython.address(self._flags[first]),
+                    cython.cast(cython.p_uint, cython.address(self._values[first])),
+                )
+        else:
+            rows = self._rows
             fault = _decode(
-                cython.cast(cython.p_uchar, cython.address(data_view[0])),
-                size,
-                records,
-                cython.address(stream_view[0]),
-                cython.address(slots_view[0]),
-                slot_count,
-                counts,
-                cython.cast(cython.p_uint, counts),
-                cython.cast(cython.p_ulonglong, counts),
-                cython.address(index_view[0]),
-                cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
-                cython.address(flags_view[0]),
-                cython.cast(cython.p_uint, cython.address(values_view[0])),
-            )
-    else:
-        fault = _decode(
-            memoryview(data), length, count, stream, slots, len(slots), rows, rows.cast("I"), rows.cast("Q"),
-            index.data, ticks.view("u8").data, flags.data, values.view("u4").data,
-        )  # fmt: skip
-    return fault
+                memoryview(data), length, count, self._stream, self._slots, self._slot_count, rows, rows.cast("I"),
+                rows.cast("Q"), self._index[at:], self._ticks[at:], self._flags[at:], self._values[at:],
+            )  # fmt: skip
+        return fault
 
 
 def encode(

@@ -7,7 +7,7 @@ do nothing and the types are Python's own: whole numbers of any size, and memory
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 _T = TypeVar("_T")
 
@@ -26,6 +26,11 @@ p_uchar: TypeAlias = memoryview
 p_int: TypeAlias = memoryview
 p_uint: TypeAlias = memoryview
 p_ulonglong: TypeAlias = memoryview
+
+
+def cclass(kind: _T) -> _T:
+    """A class whose attributes are C variables."""
+    return kind
 
 
 def cfunc(function: _T) -> _T:
@@ -55,8 +60,12 @@ class const(Generic[_T]):  # noqa: N801  # Cython's name
     """A type whose values are constants."""
 
 
-def declare(kind: object, value: _T) -> _T:
-    """A variable of the C type `kind`."""
+@overload
+def declare(kind: object) -> Any: ...
+@overload
+def declare(kind: object, value: _T) -> _T: ...
+def declare(kind: object, value: Any = None) -> Any:
+    """A variable of the C type `kind`, or, without a value, an attribute."""
     return value
 
 

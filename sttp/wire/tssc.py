@@ -65,6 +65,13 @@ _INT64: Final = np.dtype(np.int64)
 _UINT32: Final = np.dtype(np.uint32)
 _FLOAT32: Final = np.dtype(np.float32)
 
+_SHEET: Final = 256
+"""Measurements of small blocks that share the memory of their columns: to make arrays takes longer than to cut some
+from larger ones. Whoever keeps one measurement of them keeps 5 KB."""
+
+_LARGE: Final = 64
+"""Measurements beyond which a block gets memory of its own."""
+
 
 class TsscError(MessageError):
     """A block that is damaged. The decoder has lost its state, and waits for a block with sequence 0."""
@@ -252,7 +259,7 @@ class TsscDecoder:
         limits: `packet_measurements` bounds what one block may announce.
     """
 
-    __slots__ = ("_expected", "_limits", "_points", "_slots")
+    __slots__ = ("_at", "_end", "_expected", "_limits", "_points", "_reader", "_sheet", "_slots")
 
     def __init__(self, *, signal_indexes: NDArray[np.bool_], limits: Limits = DEFAULT_LIMITS) -> None:
         self._slots = np.full(len(signal_indexes) + 1, _tssc.UNNAMED, np.int32)
@@ -260,6 +267,11 @@ class TsscDecoder:
         self._limits = limits
         self._expected = 0
         self._points = _Points(self._slots)
+        self._reader: _tssc.Reader
+        # columns that blocks are decoded into one behind another, where the next one goes, and how many rows there are;
+        # -1 where the reader has no columns yet
+        self._sheet = Columns.empty()
+        self._at, self._end = 0, -1
 
     def continued(self, *, signal_indexes: NDArray[np.bool_]) -> TsscDecoder:
         """A decoder for other signals that goes on where this one stands, for a publisher that does not reset (Y7).
@@ -317,14 +329,28 @@ class TsscDecoder:
         # a measurement takes a bit at least, so that memory grows with the bytes that came
         if not 0 <= count <= 8 * size:
             raise TsscError(f"a TSSC block of {size} bytes cannot hold {count} measurements", clause="6.4")
-        points, stream = self._points, self._points.stream
-        if stream[_ROWS] + count >= points.room:
+        points = self._points
+        if points.stream[_ROWS] + count >= points.room:
             points.reserve(count)
-        empty = np.empty
-        columns = Columns(empty(count, _INT32), empty(count, _INT64), empty(count, _UINT32), empty(count, _FLOAT32))
-        data = b"".join((block, _SLACK))
-        fault = _tssc.decode(data, size, count, stream, points.slots, points.rows, *columns)
+            self._reader = _tssc.Reader(points.stream, points.slots, points.rows)
+            self._at, self._end = 0, -1
+        if self._at + count > self._end:
+            self._turn_over(count)
+        start = self._at
+        fault = self._reader.decode(b"".join((block, _SLACK)), size, count, start)
         if fault:
             raise TsscError(f"a TSSC block of {size} bytes {_tssc.FAULTS[fault]}", clause="6.4")
+        self._at = stop = start + count
         self._expected = sequence + 1 if sequence < _LAST_SEQUENCE else 1
-        return columns
+        if count == self._end:
+            return self._sheet
+        index, ticks, flags, value = self._sheet
+        return Columns(index[start:stop], ticks[start:stop], flags[start:stop], value[start:stop])
+
+    def _turn_over(self, count: int) -> None:
+        """Begin a new sheet, on which `count` measurements have room."""
+        rows = count if count > _LARGE else _SHEET
+        empty = np.empty
+        self._sheet = Columns(empty(rows, _INT32), empty(rows, _INT64), empty(rows, _UINT32), empty(rows, _FLOAT32))
+        self._reader.fill(*self._sheet)
+        self._at, self._end = 0, rows

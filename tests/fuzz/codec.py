@@ -103,7 +103,9 @@ def read_behind_a_block() -> None:
     rows = np.zeros(2 * _tssc.ROW_BYTES, np.uint8).data
     columns = (np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.uint32), np.zeros(1, np.float32))
     block = bytes([0x1F, 1])  # ValueXOR32, of whose four bytes three are missing
-    _tssc.decode(block, len(block), 1, stream, slots, rows, *columns)
+    reader = _tssc.Reader(stream, slots, rows)
+    reader.fill(*columns)
+    reader.decode(block, len(block), 1, 0)
 
 
 def main() -> None:
