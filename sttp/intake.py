@@ -257,11 +257,8 @@ class Intake:
             case _:
                 self._events.put(self.publisher, event)
 
-    def _handle_now(self, event: SubscriberEvent) -> bool:
-        return isinstance(event, MeasurementsReceived) and (self._turned_away or self._offer(event))
-
     async def _take(self, event: MeasurementsReceived) -> None:
-        while not self._offer(event):
+        while not self._handle_now(event):
             if self._is_asked_for_more:
                 # whoever waits for an answer takes no measurements meanwhile, and the answer comes behind them
                 self._queue.force(self._batch(event))
@@ -269,8 +266,12 @@ class Intake:
                 break
             await self._queue.room()
 
-    def _offer(self, event: MeasurementsReceived) -> bool:
-        """Queue measurements; False when there is no room for them and their policy is to wait."""
+    def _handle_now(self, event: SubscriberEvent) -> bool:
+        """Queue measurements. False for all else, and when there is no room for them and their policy is to wait."""
+        if not isinstance(event, MeasurementsReceived):
+            return False
+        if self._turned_away:
+            return True
         batch = self._batch(event)
         try:
             is_taken = self._queue.offer(batch)

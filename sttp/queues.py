@@ -133,11 +133,12 @@ class BatchQueue(Generic[B]):
         Raises:
             STTPError: what the queue was closed with, once it is empty.
         """
-        while self._batches or not self._closed:
-            if self._batches:
+        while True:
+            while self._batches:
                 yield self._pop()
-            else:
-                await _woken(self._takers)
+            if self._closed:
+                break
+            await _woken(self._takers)
         if self._error is not None:
             raise self._error
 

@@ -187,6 +187,42 @@ async def test_closing_ends_a_get_that_waits() -> None:
     assert await getting is None
 
 
+async def test_iterating_takes_what_comes_until_the_queue_is_closed_and_empty() -> None:
+    queue, batches = BatchQueue(10, Overflow.WAIT), [batch(count) for count in (1, 2, 3)]
+
+    async def taken() -> list[MeasurementBatch]:
+        return [each async for each in queue.batches()]
+
+    taking = asyncio.create_task(taken())
+    queue.offer(batches[0])
+    await turns()
+    queue.offer(batches[1])
+    queue.offer(batches[2])
+    queue.close()
+    assert list(map(id, await taking)) == list(map(id, batches))
+
+
+async def test_iterating_over_a_queue_closed_with_an_error_raises_it_when_it_is_empty() -> None:
+    queue, last = BatchQueue(10, Overflow.WAIT), batch(1)
+    queue.offer(last)
+    queue.close(TransportError("gone"))
+    batches = queue.batches()
+    assert await anext(batches) is last
+    with pytest.raises(TransportError, match="^gone$"):
+        await anext(batches)
+
+
+async def test_whoever_gives_up_waiting_costs_the_others_nothing_and_leaves_nothing_behind() -> None:
+    queue = BatchQueue(10, Overflow.WAIT)
+    patient = asyncio.create_task(queue.get())
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 0.000_1)
+    assert len(queue._takers) <= 2
+    queue.offer(given := batch(1))
+    assert await patient is given
+
+
 @pytest.mark.parametrize("overflow", Overflow)
 async def test_a_closed_queue_swallows_what_is_put_in(overflow: Overflow) -> None:
     queue = BatchQueue(1, overflow)

@@ -43,7 +43,10 @@ class Session(ABC, Generic[E]):
     # --- bytes and time in
 
     def receive_data(self, data: Buffer, *, now: float) -> None:
-        """Take bytes from the peer, cut anywhere. They are not kept longer than this call."""
+        """Take bytes from the peer, cut anywhere. They are not kept longer than this call.
+
+        All data packets in them arrive as few events as possible.
+        """
         self._now = now
         if self._ended:
             return
@@ -54,11 +57,13 @@ class Session(ABC, Generic[E]):
             for frame in frames.frames():
                 self._receive_frame(frame)
                 if self._ended:
-                    return
-            if frames.unfinished:
-                self._check_unfinished()
+                    break
+            else:
+                if frames.unfinished:
+                    self._check_unfinished()
         except ProtocolError as error:
             self._end(error)
+        self._deliver()
 
     def receive_eof(self, *, now: float) -> None:
         """Take notice that the peer will send nothing more."""
@@ -144,13 +149,16 @@ class Session(ABC, Generic[E]):
         """Act on a deadline that has passed."""
 
     def _heard(self) -> None:
-        """Count the peer's silence from now on."""
+        """Count the peer's silence from now on; a read begins, or may begin."""
 
     def _postpone(self, seconds: float) -> None:
         """Wait longer for the peer: for so long nobody looked at what it said."""
 
     def _check_unfinished(self) -> None:
         """Refuse a frame by what has arrived of it."""
+
+    def _deliver(self) -> None:
+        """Tell what was collected from the bytes of one read, all of which have been read now."""
 
     def _emit(self, event: E) -> None:
         self._events.append(event)

@@ -206,13 +206,8 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     # --- responses
 
-    def receive_data(self, data: Buffer, *, now: float) -> None:
-        """Take bytes from the publisher, cut anywhere. All data packets in them arrive as few events as possible."""
-        self._caches = 0
-        super().receive_data(data, now=now)
-        self._deliver()
-
     def _heard(self) -> None:
+        self._caches = 0
         self._deadlines[_Timer.BYTES] = self._now + self._config.silence_timeout
 
     def _postpone(self, seconds: float) -> None:
@@ -247,7 +242,7 @@ class SubscriberSession(Session[SubscriberEvent]):
         rest: memoryview | None = frame
         while rest is not None and not self._ended:
             response, rest = read_response(rest, config.modes, config.limits, config.tolerances, self._cipher)
-            if isinstance(response, DataPacket) and self._conversation.phase in _FLOWING:
+            if type(response) is DataPacket and self._conversation.phase in _FLOWING:
                 self._receive_data_packet(response)
             else:
                 self._receive_response(response)
@@ -431,12 +426,9 @@ class SubscriberSession(Session[SubscriberEvent]):
     def _receive_data_packet(self, packet: DataPacket) -> None:
         bits = int(packet.flags)  # the operators of flags are written in Python
         index = int(bits & self._cache_flag != 0)
-        if bits & _COMPRESSED:
-            self._receive_tssc(packet, index)
-        else:
+        if not bits & _COMPRESSED:
             self._receive_compact(packet, index)
-
-    def _receive_tssc(self, packet: DataPacket, index: int) -> None:
+            return
         subscription, body = self._subscription, packet.body
         try:
             sequence = read_tssc_header(body)

@@ -787,7 +787,7 @@ class Reader:
             fault = cython.declare(cython.Py_ssize_t, 0)
             with cython.nogil:
                 fault = _decode(
-                    block,
+                    block,  # type: ignore[arg-type]  # a pointer here
                     size,
                     records,
                     cython.address(self._stream[0]),

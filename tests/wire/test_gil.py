@@ -44,8 +44,9 @@ def _tssc_decode(loops: ModuleType, measurements: int) -> Callable[[], object]:
     slots = np.append(np.full(measurements + 1, loops.UNSEEN, np.int32), np.int32(loops.UNNAMED)).data
     rows = np.zeros((measurements + 2) * loops.ROW_BYTES, np.uint8).data
     block = b"\xff" * (measurements // 8)  # whatever these mean, it takes a while
-    columns = _columns(measurements)
-    return lambda: loops.decode(block + bytes(loops.SLACK), len(block), measurements, stream, slots, rows, *columns)
+    reader = loops.Reader(stream, slots, rows)
+    reader.fill(*_columns(measurements))
+    return lambda: reader.decode(block + bytes(loops.SLACK), len(block), measurements, 0)
 
 
 def _compact_read(loops: ModuleType, measurements: int) -> Callable[[], object]:

@@ -217,6 +217,34 @@ def test_a_new_encoder_is_a_reset() -> None:
     assert decoder.expected_sequence == 1
 
 
+def test_small_blocks_share_memory_and_no_measurement() -> None:
+    encoder, decoder = TsscEncoder(), _decoder(100)
+    kept = []
+    for number in [0, 1, 3, 60, 64, 65, 100, 0, 1, 64, 64, 64, 64, 1, 2]:
+        rows = [[index, T + index, number, index] for index in range(number)]
+        (block,) = encoder.encode(_columns(rows)) or [None]
+        if block is not None:
+            kept.append((decoder.decode(block.block, sequence=block.sequence, count=number), rows))
+    for columns, rows in kept:
+        assert _rows(columns) == rows
+    for columns, rows in kept:
+        columns.ticks[:] = len(rows)
+    for columns, rows in kept:
+        assert set(columns.ticks.tolist()) == {len(rows)}
+        assert all(column.flags.c_contiguous and column.flags.writeable for column in columns)
+
+
+def test_a_block_that_is_damaged_leaves_what_was_decoded_before_as_it_is() -> None:
+    rows = [[index, T, 0, index] for index in range(4)]
+    (block,) = TsscEncoder().encode(_columns(rows))
+    decoder = _decoder()
+    before = decoder.decode(block.block, sequence=0, count=4)
+    with pytest.raises(TsscError):
+        decoder.decode(block.block[:-3], sequence=1, count=4)
+    after = decoder.decode(block.block, sequence=0, count=4)
+    assert _rows(before) == _rows(after) == rows
+
+
 def test_a_wrong_sequence_changes_nothing() -> None:
     encoder, decoder = TsscEncoder(), _decoder()
     blocks = [encoder.encode(_columns([[index, T + index, 0, index]]))[0] for index in range(3)]
