@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sized
+from collections.abc import AsyncGenerator, Sized
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
@@ -30,18 +30,19 @@ class Overflow(StrEnum):
 
 
 class BatchQueue(Generic[B]):
-    """Batches, or parts of them, between one producer and one consumer, bounded by the number of measurements in them.
+    """Batches between one producer and one consumer, bounded by the number of measurements in them.
 
     Args:
-        limit: most measurements. What is put in at one go may be more when the queue is empty.
+        limit: most measurements. A batch may have more when the queue is empty.
         overflow: what to do when it is full.
-        count: how many of a batch's measurements the consumer would have got; what is dropped is counted by it.
+
+    Attributes:
+        dropped: measurements that were lost here.
     """
 
-    def __init__(self, limit: int, overflow: Overflow, *, count: Callable[[B], int] = len) -> None:
+    def __init__(self, limit: int, overflow: Overflow) -> None:
         self._limit = limit
         self._overflow = overflow
-        self._count = count
         self._batches: deque[tuple[B, int]] = deque()  # with their lengths, which take a while to ask for
         self._size = 0
         self._putters: set[asyncio.Future[None]] = set()
@@ -50,10 +51,8 @@ class BatchQueue(Generic[B]):
         self._error: STTPError | None = None
         self.dropped = 0
 
-    def offer(self, *batches: B) -> bool:
-        """Put in one batch, or several that stay together, without waiting.
-
-        Those that are empty are swallowed: any number of them would not fill the queue.
+    def offer(self, batch: B) -> bool:
+        """Put a batch in without waiting. An empty one is swallowed: any number of them would not fill the queue.
 
         Returns:
             False when the queue is full and its policy is to wait. Nothing was taken.
@@ -61,24 +60,20 @@ class BatchQueue(Generic[B]):
         Raises:
             OverrunError: the queue is full and its policy is to disconnect.
         """
-        put, size = [], 0
-        for batch in batches:
-            if length := len(batch):
-                put.append((batch, length))
-                size += length
-        if self._closed or not size:
+        length = len(batch)
+        if self._closed or not length:
             return True
-        if self._batches and self._lacks_room(size, len(put)):
+        if self._batches and self._lacks_room(length):
             match self._overflow:
                 case Overflow.WAIT:
                     return False
                 case Overflow.DISCONNECT:
                     raise OverrunError(f"more than {self._most} are waiting to be taken")
                 case Overflow.DROP_OLDEST:
-                    while self._batches and self._lacks_room(size, len(put)):
-                        self.dropped += self._count(self._pop())
-        self._batches += put
-        self._size += size
+                    while self._batches and self._lacks_room(length):
+                        self.dropped += len(self._pop())
+        self._batches.append((batch, length))
+        self._size += length
         if self._takers:
             _wake(self._takers)
         return True
@@ -110,10 +105,6 @@ class BatchQueue(Generic[B]):
     def take(self) -> B | None:
         """The oldest batch, or None when there is none now."""
         return self._pop() if self._batches else None
-
-    def peek(self) -> B | None:
-        """The oldest batch, which stays; None when there is none now."""
-        return self._batches[0][0] if self._batches else None
 
     async def get(self) -> B | None:
         """The oldest batch, as soon as there is one; None when the queue was closed and is empty.
@@ -153,7 +144,7 @@ class BatchQueue(Generic[B]):
     def drop(self) -> None:
         """Lose everything in the queue, and count it as dropped."""
         while self._batches:
-            self.dropped += self._count(self._pop())
+            self.dropped += len(self._pop())
 
     def clear(self) -> None:
         """Forget everything in the queue; that does not count as dropped."""
@@ -161,8 +152,8 @@ class BatchQueue(Generic[B]):
         self._size = 0
         _wake(self._putters)
 
-    def _lacks_room(self, size: int, batches: int) -> bool:
-        return self._size + size > self._limit or len(self._batches) + batches > MOST_BATCHES
+    def _lacks_room(self, length: int) -> bool:
+        return self._size + length > self._limit or len(self._batches) >= MOST_BATCHES
 
     @property
     def _most(self) -> str:

@@ -129,13 +129,6 @@ def test_a_batch_larger_than_the_limit_drops_everything_before_it() -> None:
     assert queue.take() is large
 
 
-def test_what_is_dropped_is_counted_as_the_consumer_would_have_had_it() -> None:
-    queue = BatchQueue(10, Overflow.DROP_OLDEST, count=lambda each: len(each) // 2)
-    for _ in range(3):
-        queue.offer(batch(8))
-    assert queue.dropped == 8
-
-
 # --- disconnect
 
 
