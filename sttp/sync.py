@@ -178,7 +178,7 @@ def _iterates(
     # for people and for the reference: type checkers know already
     signature = inspect.signature(method, eval_str=True)
     result = GenericAlias(Iterator, get_args(signature.return_annotation)[:1])
-    iterate.__annotations__["return"] = result
+    iterate.__annotations__ = {**iterate.__annotations__, "return": result}  # those of the method stay its own
     vars(iterate)["__signature__"] = signature.replace(return_annotation=result)
     return iterate
 
