@@ -356,7 +356,6 @@ def test_members_say_and_take_the_same(blocking: type, asynchronous: type) -> No
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
 def test_nothing_is_left_to_be_awaited(blocking: type, asynchronous: type) -> None:
     for name in _public(asynchronous):
-        method = getattr(asynchronous, name)
         shown, awaited = (_returned(getattr(kind, name)) for kind in (blocking, asynchronous))
         assert not re.search("Coroutine|Awaitable|Async", shown), name
         assert ("AsyncGenerator" in awaited) is ("Iterator" in shown), name
