@@ -116,7 +116,7 @@ class PacketWriter:
         else:
             frames = self._announce(columns)
             frames += [self._packet(*packet) for packet in write_compact(columns, form.times, self._base_times)]
-        return Packets(frames, count, int(columns.ticks[0]), before, self._base_times)
+        return Packets(frames, count, columns.ticks.item(0), before, self._base_times)
 
     def _announce(self, columns: Columns) -> list[bytes]:
         if not self.form.times.include_time:

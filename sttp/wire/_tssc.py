@@ -810,66 +810,79 @@ class Reader:
         return fault
 
 
-def encode(
-    index: NDArray[np.int32],
-    ticks: NDArray[np.int64],
-    flags: NDArray[np.uint32],
-    values: NDArray[np.float32],
-    start: int,
-    out: memoryview,
-    stream: memoryview,
-    slots: memoryview,
-    rows: memoryview,
-) -> int:
-    """Encode one block: measurements from `start` on, until all are in or fewer than `MARGIN` bytes are left.
+@cython.cclass
+class Writer:
+    """Encodes blocks of one stream.
 
     Args:
-        index: signal indexes, each with a place in `slots`.
-        ticks: times.
-        flags: flags.
-        values: values.
-        start: the first measurement that goes in.
-        out: memory for the block, uint8.
-        stream: state of the stream, uint64; changed. The length of the block is in `stream[LENGTH]`.
+        out: memory for a block, uint8.
+        stream: state of the stream, uint64; changed. The length of the newest block is in `stream[LENGTH]`.
         slots: points by signal index, int32; changed.
         rows: points, uint8, with room for every one that may turn up; changed.
-
-    Returns:
-        The first measurement that did not go in.
     """
-    if cython.compiled:
-        index_view = cython.declare("const int[::1]", index)
-        ticks_view = cython.declare("const long long[::1]", ticks)
-        flags_view = cython.declare("const unsigned int[::1]", flags)
-        values_view = cython.declare("const float[::1]", values)
-        out_view = cython.declare("unsigned char[::1]", out)
-        stream_view = cython.declare("unsigned long long[::1]", stream)
-        slots_view = cython.declare("int[::1]", slots)
-        rows_view = cython.declare("unsigned char[::1]", rows)
-        counts = cython.declare(cython.p_uchar, cython.address(rows_view[0]))
-        first = cython.declare(cython.Py_ssize_t, start)
-        stop = cython.declare(cython.Py_ssize_t, len(index))
-        size = cython.declare(cython.Py_ssize_t, len(out))
-        done = cython.declare(cython.Py_ssize_t, 0)
-        with cython.nogil:
+
+    _out = cython.declare("unsigned char[::1]")
+    _size = cython.declare(cython.Py_ssize_t)
+    _stream = cython.declare("unsigned long long[::1]")
+    _slots = cython.declare("int[::1]")
+    _rows = cython.declare("unsigned char[::1]")
+
+    def __init__(self, out: memoryview, stream: memoryview, slots: memoryview, rows: memoryview) -> None:
+        self._out = out
+        self._size = len(out)
+        self._stream = stream
+        self._slots = slots
+        self._rows = rows
+
+    def encode(
+        self,
+        index: NDArray[np.int32],
+        ticks: NDArray[np.int64],
+        flags: NDArray[np.uint32],
+        values: NDArray[np.float32],
+        start: int,
+    ) -> int:
+        """Encode one block: measurements from `start` on, until all are in or fewer than `MARGIN` bytes are left.
+
+        Args:
+            index: signal indexes, each with a place in `slots`.
+            ticks: times.
+            flags: flags.
+            values: values.
+            start: the first measurement that goes in.
+
+        Returns:
+            The first measurement that did not go in.
+        """
+        if cython.compiled:
+            index_view = cython.declare("const int[::1]", index)
+            ticks_view = cython.declare("const long long[::1]", ticks)
+            flags_view = cython.declare("const unsigned int[::1]", flags)
+            values_view = cython.declare("const float[::1]", values)
+            counts = cython.declare(cython.p_uchar, cython.address(self._rows[0]))
+            first = cython.declare(cython.Py_ssize_t, start)
+            stop = cython.declare(cython.Py_ssize_t, len(index))
+            done = cython.declare(cython.Py_ssize_t, 0)
+            with cython.nogil:
+                done = _encode(
+                    cython.cast(cython.p_int, cython.address(index_view[0])),
+                    cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
+                    cython.cast(cython.p_uint, cython.address(flags_view[0])),
+                    cython.cast(cython.p_uint, cython.address(values_view[0])),
+                    first,
+                    stop,
+                    cython.address(self._out[0]),
+                    self._size,
+                    cython.address(self._stream[0]),
+                    cython.address(self._slots[0]),
+                    counts,
+                    cython.cast(cython.p_uint, counts),
+                    cython.cast(cython.p_ulonglong, counts),
+                )
+        else:
+            rows = self._rows
             done = _encode(
-                cython.cast(cython.p_int, cython.address(index_view[0])),
-                cython.cast(cython.p_ulonglong, cython.address(ticks_view[0])),
-                cython.cast(cython.p_uint, cython.address(flags_view[0])),
-                cython.cast(cython.p_uint, cython.address(values_view[0])),
-                first,
-                stop,
-                cython.address(out_view[0]),
-                size,
-                cython.address(stream_view[0]),
-                cython.address(slots_view[0]),
-                counts,
-                cython.cast(cython.p_uint, counts),
-                cython.cast(cython.p_ulonglong, counts),
-            )
-    else:
-        done = _encode(
-            index.data, ticks.view("u8").data, flags.data, values.view("u4").data, start, len(index), out, len(out),
-            stream, slots, rows, rows.cast("I"), rows.cast("Q"),
-        )  # fmt: skip
-    return done
+                index.data, ticks.view("u8").data, flags.data, values.view("u4").data, start, len(index), self._out,
+                self._size, self._stream, self._slots, rows, rows.cast("I"), rows.cast("Q"),
+            )  # fmt: skip
+        return done

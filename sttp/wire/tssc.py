@@ -187,7 +187,7 @@ class TsscEncoder:
         UsageError: blocks of this size could not hold a measurement.
     """
 
-    __slots__ = ("_block", "_limits", "_points", "_sequence")
+    __slots__ = ("_block", "_limits", "_points", "_sequence", "_writer")
 
     def __init__(self, *, block_size: int = BLOCK_SIZE, limits: Limits = DEFAULT_LIMITS) -> None:
         if block_size < _tssc.MARGIN:
@@ -195,6 +195,7 @@ class TsscEncoder:
         self._block = memoryview(bytearray(block_size))
         self._limits = limits
         self._points = _Points(np.zeros(0, np.int32))
+        self._writer: _tssc.Writer
         self._sequence = 0
 
     def encode(self, columns: Columns, /) -> list[TsscBlock]:
@@ -218,14 +219,14 @@ class TsscEncoder:
         points = self._points
         if highest >= len(points.slots):
             self._number_up_to(highest)
-        points.reserve(stop)
+        if points.stream[_ROWS] + stop >= points.room:
+            points.reserve(stop)
+            self._writer = _tssc.Writer(self._block, points.stream, points.slots, points.rows)
         index, ticks, flags, values = map(np.ascontiguousarray, columns)
         blocks = []
         start = 0
         while start < stop:
-            end = _tssc.encode(
-                index, ticks, flags, values, start, self._block, points.stream, points.slots, points.rows
-            )
+            end = self._writer.encode(index, ticks, flags, values, start)
             block = bytes(self._block[: points.stream[_tssc.LENGTH]])
             blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
             self._sequence = _following(self._sequence)
@@ -236,7 +237,7 @@ class TsscEncoder:
         slots = self._points.slots
         larger = np.full(max(signal_index + 1, 2 * len(slots)), _tssc.UNSEEN, np.int32)
         larger[: len(slots)] = slots
-        self._points.slots = larger.data
+        self._points.slots, self._points.room = larger.data, 0
 
 
 def _outside(signal_index: NDArray[np.int32], limits: Limits) -> str:

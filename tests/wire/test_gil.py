@@ -36,7 +36,7 @@ def _tssc_encode(loops: ModuleType, measurements: int) -> Callable[[], object]:
     rows = np.zeros((measurements + 2) * loops.ROW_BYTES, np.uint8).data
     out = memoryview(bytearray(20 * measurements + loops.MARGIN))
     columns = _columns(measurements)
-    return lambda: loops.encode(*columns, 0, out, stream, slots, rows)
+    return lambda: loops.Writer(out, stream, slots, rows).encode(*columns, 0)
 
 
 def _tssc_decode(loops: ModuleType, measurements: int) -> Callable[[], object]:
