@@ -80,7 +80,8 @@ def run_from(first: Part, known: Run | None = None) -> Run:
         last = part
     if known is not None and (known.first, known.last) == (first.number, last.number):
         return known
-    return Run(first.number, last.number, signals, Columns.concatenate(several))
+    columns = several[0] if last is first else Columns.concatenate(several)
+    return Run(first.number, last.number, signals, columns)
 
 
 class Backlog:
@@ -101,6 +102,8 @@ class Backlog:
         # no place was before this part when they were looked at last; only its numbers, it is not to be kept
         self._oldest, self._before_oldest = 0, 0
         self._room = asyncio.Event()
+        #: whether somebody waits for room
+        self.is_waited_for = False
 
     def append(self, batch: MeasurementBatch) -> bool:
         """Publish measurements, and call those who had nothing more to take.
@@ -128,6 +131,7 @@ class Backlog:
     async def room(self) -> None:
         """Wait until somebody has taken something, or has left."""
         self._room.clear()
+        self.is_waited_for = True
         await self._room.wait()
 
     def enter(self, place: Place) -> Part:
@@ -140,7 +144,7 @@ class Backlog:
         """Have no place any more."""
         self._places.pop(place, None)
         self._exhausted.pop(place, None)
-        self._room.set()
+        self.look_again()
 
     def call_when_more(self, place: Place) -> None:
         """Call a place, which has taken everything, when there is more."""
@@ -148,6 +152,7 @@ class Backlog:
 
     def look_again(self) -> None:
         """Let those who wait for room look whether they still have to."""
+        self.is_waited_for = False
         self._room.set()
 
     def _link(self, batch: MeasurementBatch, size: int) -> None:
@@ -241,7 +246,8 @@ class Place:
         while part is not None and part.number <= number:
             part = part.following
         self.part = part
-        self._backlog.look_again()
+        if self._backlog.is_waited_for:
+            self._backlog.look_again()
 
     def drop(self) -> None:
         """Lose the part that was to be taken next."""

@@ -117,9 +117,8 @@ class SignalTable:
 
     def have(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` name signals, shape `(n,)`."""
-        if not self.spans(signal_index):
-            return False
-        return self._is_full or bool(self.present[signal_index].all())
+        is_within = highest_index(signal_index) < len(self.ids)
+        return is_within and (self._is_full or bool(self.present[signal_index].all()))
 
     def spans(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` lie within the table, holes included, shape `(n,)`."""
@@ -190,7 +189,7 @@ class SignalTable:
 
 
 _FEW: Final = 16
-"""Up to so many numbers Python is quicker than NumPy, where neither has done the like for a while much quicker."""
+"""Up to so many numbers Python is quicker than NumPy, and much quicker where neither has done the like for a while."""
 
 
 def highest_index(signal_index: NDArray[np.int32]) -> int:
@@ -199,9 +198,11 @@ def highest_index(signal_index: NDArray[np.int32]) -> int:
     Args:
         signal_index: shape `(n,)`.
     """
-    if len(signal_index) > _FEW:
-        return int(np.maximum.reduce(signal_index.view(np.uint32)))
-    return max([index & 0xFFFF_FFFF for index in signal_index.tolist()], default=-1)
+    if len(signal_index) <= _FEW:
+        few = signal_index.tolist()
+        if min(few, default=0) >= 0:
+            return max(few, default=-1)
+    return int(np.maximum.reduce(signal_index.view(np.uint32)))
 
 
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads numbers that follow one another

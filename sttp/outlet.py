@@ -96,28 +96,30 @@ class Outlet:
             self.is_waited_for = False
 
     def send_now(self) -> bool:
-        """Send what there is, if the stream can do that at once and it is not much; it never fails.
+        """Send what there is, as far as `supply` gives it at one go, if the stream can do that; it never fails.
 
         What goes wrong here is for the next `gather`: whoever had something to send can do nothing about it.
 
         Returns:
-            Whether all has gone that there was to send.
+            Whether all has gone that there was to send. If not, a `gather` and a `send` have to follow.
         """
         stream, session = self._prompt, self._session
-        if stream is None or not stream.can_send_now or session.unsent > WRITE_SIZE:
+        if stream is None or not stream.can_send_now:
             return False
         try:
-            output, is_all = self.gather()
+            output = session.data_to_send()
+            if self._supply():
+                output += session.data_to_send()
             if output:
                 stream.send_now(output)
                 self._tally.bytes_sent += sum(map(len, output))
                 self.is_waited_for = not stream.can_send_now
+            # only now, when it is on its way, whether there is more
+            return not (self._supply() or self.is_waited_for or session.ended)
         except TransportError as error:
             session.lose(error, now=monotonic())
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs this connection, not the application
             self._mistake = error
-        else:
-            return is_all and not (self.is_waited_for or session.ended)
         return False
 
     def cancel(self) -> None:

@@ -128,7 +128,8 @@ class Publisher:
         self._error: STTPError | None = None
         self._tally = Tally()
         self._fan_out = FanOut()
-        # held by whoever waits for room, so that nobody overtakes him again and again
+        # batches that wait for room, one behind another
+        self._waiting = 0
         self._publishing = asyncio.Lock()
         # measurements published since the others had their turn, and how many may be
         self._hurry = 0
@@ -229,9 +230,9 @@ class Publisher:
             UsageError: a signal index that is not in the batch's table.
         """
         self._check()
-        if not batch.signals.spans(batch.signal_index):
+        if not batch.signals.spans(batch.columns.signal_index):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
-        if self._publishing.locked() or not self._backlog.append(batch):
+        if self._waiting or not self._backlog.append(batch):
             await self._publish_in_turn(batch)
         weight = max(len(batch), _LEAST)
         self._hurry += weight
@@ -241,9 +242,13 @@ class Publisher:
 
     async def _publish_in_turn(self, batch: MeasurementBatch) -> None:
         """Publish when there is room for it, behind those who wait already."""
-        async with self._publishing:
-            while not self._backlog.append(batch):
-                await self._backlog.room()
+        self._waiting += 1
+        try:
+            async with self._publishing:
+                while not self._backlog.append(batch):
+                    await self._backlog.room()
+        finally:
+            self._waiting -= 1
 
     async def events(self) -> AsyncGenerator[PeerEvent[PublisherEvent], None]:
         """Iterate over what subscribers say besides the usual: user commands, confirmations, wishes for another speed.

@@ -26,9 +26,13 @@ class Router:
     def __init__(self, theirs: SignalTable, visible: SignalTable | None = None) -> None:
         self.theirs = theirs
         self.visible = visible
-        #: the publisher's table that measurements came with last
-        self.source: SignalTable | None = None
         self._routes: dict[int, _Route] = {}
+        self._newest: _Route | None = None
+
+    @property
+    def source(self) -> SignalTable | None:
+        """The publisher's table that measurements came with last; None before the first."""
+        return None if self._newest is None else self._newest.ours
 
     def prepare(self, tables: Iterable[SignalTable]) -> None:
         """Work out the way of tables; that takes some 20 ms for 100 000 signals, and may be done in another thread."""
@@ -37,8 +41,9 @@ class Router:
 
     def route(self, signals: SignalTable, columns: Columns) -> Columns:
         """The measurements of signals that are subscribed to, with the subscription's indexes."""
-        self.source = signals
-        route = self._route(signals)
+        route = self._newest
+        if route is None or route.ours is not signals:
+            route = self._newest = self._route(signals)
         if route.is_identity or not len(columns.signal_index):
             return columns
         if route.is_total:

@@ -145,10 +145,6 @@ def write_tssc_payload(block: TsscBlock, /) -> bytes:
     return _HEADER.pack(TSSC_VERSION, block.sequence) + block.block
 
 
-def _following(sequence: int) -> int:
-    return sequence + 1 if sequence < _LAST_SEQUENCE else 1
-
-
 class _Points:
     """Memory of one stream: what `_tssc` calls `stream`, `slots` and `rows`.
 
@@ -229,7 +225,7 @@ class TsscEncoder:
             end = self._writer.encode(index, ticks, flags, values, start)
             block = bytes(self._block[: points.stream[_tssc.LENGTH]])
             blocks.append(TsscBlock(sequence=self._sequence, count=end - start, block=block))
-            self._sequence = _following(self._sequence)
+            self._sequence = self._sequence + 1 if self._sequence < _LAST_SEQUENCE else 1
             start = end
         return blocks
 
