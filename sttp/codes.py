@@ -31,6 +31,8 @@ class Role(Enum):
     PUBLISHER = "publisher"
     SUBSCRIBER = "subscriber"
 
+    __hash__ = object.__hash__  # each is equal to itself alone; that of `Enum` hashes the name, in Python
+
     @property
     def other(self) -> Role:
         """The role at the other end of the conversation."""

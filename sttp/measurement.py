@@ -286,12 +286,7 @@ class Columns(NamedTuple):
             return parts[0]
         if not parts:
             return cls.empty()
-        return Columns(
-            np.concatenate([part.signal_index for part in parts]),
-            np.concatenate([part.ticks for part in parts]),
-            np.concatenate([part.flags for part in parts]),
-            np.concatenate([part.value for part in parts]),
-        )
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
