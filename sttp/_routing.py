@@ -81,7 +81,14 @@ def pick(
 
     Returns:
         How many were copied. Or `~k`, which is negative, when the signal index of measurement `k` is not in `route`.
+
+    Raises:
+        ValueError: columns of different length, of another type, or with gaps.
     """
+    if not len(index) == len(ticks) == len(flags) == len(values):
+        raise ValueError("columns of different length")
+    if not len(index) == len(index_out) == len(ticks_out) == len(flags_out) == len(values_out):
+        raise ValueError("room for fewer or more measurements than there are")
     if cython.compiled:
         route_view = cython.declare("const int[::1]", route)
         index_view = cython.declare("const int[::1]", index)

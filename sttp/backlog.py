@@ -1,23 +1,23 @@
 """The backlog: what was published and somebody has yet to take, kept once, however many are to take it.
 
 It is a chain of numbered *parts*, whose last one is empty: what is published next goes there. Everyone who takes has a
-*place* in the chain. What lies before the places of all is forgotten, because nothing leads there any more. So
-publishing costs the same for one and for a thousand, and who falls behind is looked for only where as much has come
-since the last look as may wait.
+*place* in the chain. What lies before the places of all is forgotten, because nothing leads there any more. So what is
+published is queued once, and only those are called who had nothing more to take. Who falls behind is looked for where
+as much has come since the last look as may wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import weakref
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from sttp.errors import OverrunError
 from sttp.measurement import Columns, MeasurementBatch, SignalTable
 from sttp.queues import MOST_BATCHES, Overflow
 
-__all__ = ["PART_SIZE", "Backlog", "Part", "Place", "Run", "run_from"]
+__all__ = ["PART_SIZE", "Backlog", "Part", "Place", "Run", "Runs", "Taker"]
 
 PART_SIZE: Final = 16_384
 """Most measurements that are encoded at one go, so that one subscriber never holds up the others for long."""
@@ -33,7 +33,7 @@ class Part:
         following: the part behind it; None at the end.
     """
 
-    __slots__ = ("batch", "before", "following", "number")
+    __slots__ = ("__weakref__", "batch", "before", "following", "number")
 
     def __init__(self, number: int, before: int) -> None:
         self.number = number
@@ -58,30 +58,43 @@ class Run(NamedTuple):
     columns: Columns
 
 
-def run_from(first: Part, known: Run | None = None) -> Run:
-    """A part with those behind it, if they fit: one that is full costs less than many that are not.
+class Runs:
+    """Makes runs. The newest is kept while its first part is: several streams come to it one after another."""
 
-    Args:
-        first: not the end.
-        known: a run that may be the same; then it is returned.
-    """
-    batch = first.batch
-    assert batch is not None, "the end of the backlog has no measurements"
-    signals, last, limit = batch.signals, first, first.before + PART_SIZE
-    several: list[Columns] = [batch.columns]
-    while (
-        (part := last.following) is not None
-        and (batch := part.batch) is not None
-        and batch.signals is signals
-        and part.following is not None
-        and part.following.before <= limit
-    ):
-        several.append(batch.columns)
-        last = part
-    if known is not None and (known.first, known.last) == (first.number, last.number):
-        return known
-    columns = several[0] if last is first else Columns.concatenate(several)
-    return Run(first.number, last.number, signals, columns)
+    def __init__(self) -> None:
+        self._newest: Run | None = None
+        self._first: weakref.ref[Part] | None = None
+
+    def at(self, first: Part) -> Run:
+        """A part with those behind it, if they fit: one that is full costs less than many that are not.
+
+        Args:
+            first: not the end.
+        """
+        batch = first.batch
+        assert batch is not None, "the end of the backlog has no measurements"
+        signals, last, limit = batch.signals, first, first.before + PART_SIZE
+        several: list[Columns] = [batch.columns]
+        while (
+            (part := last.following) is not None
+            and (batch := part.batch) is not None
+            and batch.signals is signals
+            and part.following is not None
+            and part.following.before <= limit
+        ):
+            several.append(batch.columns)
+            last = part
+        if last is first:
+            return Run(first.number, first.number, signals, several[0])
+        newest = self._newest
+        if newest is None or (newest.first, newest.last) != (first.number, last.number):
+            newest = self._newest = Run(first.number, last.number, signals, Columns.concatenate(several))
+            self._first = weakref.ref(first, self._forget)
+        return newest
+
+    def _forget(self, first: weakref.ref[Part]) -> None:
+        if first is self._first:
+            self._newest = self._first = None
 
 
 class Backlog:
@@ -106,7 +119,7 @@ class Backlog:
         self.is_waited_for = False
 
     def append(self, batch: MeasurementBatch) -> bool:
-        """Publish measurements, and call those who had nothing more to take.
+        """Publish measurements, and tell those who had nothing more to take.
 
         Returns:
             False when the policy is to wait, and too much waits at some place: nothing was published. See `room`.
@@ -125,11 +138,11 @@ class Backlog:
         if self._exhausted and size:
             exhausted, self._exhausted = self._exhausted, {}
             for place in exhausted:
-                place.call()
+                place.taker.more_came()
         return True
 
     async def room(self) -> None:
-        """Wait until somebody has taken something, or has left."""
+        """Wait until somebody has taken something, or has left. One waits at a time."""
         self._room.clear()
         self.is_waited_for = True
         await self._room.wait()
@@ -146,8 +159,8 @@ class Backlog:
         self._exhausted.pop(place, None)
         self.look_again()
 
-    def call_when_more(self, place: Place) -> None:
-        """Call a place, which has taken everything, when there is more."""
+    def tell_when_more(self, place: Place) -> None:
+        """Tell a taker, who has taken everything, when there is more."""
         self._exhausted[place] = None
 
     def look_again(self) -> None:
@@ -164,7 +177,7 @@ class Backlog:
     def _make_room(self, size: int) -> bool:
         for place in tuple(self._places):
             while (waiting := self._too_many(place, size)) is not None:
-                if not place.is_wanted():
+                if not place.taker.active:
                     place.leave()
                 elif self._overflow is Overflow.WAIT:
                     return False
@@ -172,7 +185,7 @@ class Backlog:
                     place.drop()
                 else:
                     place.leave()
-                    place.overrun(OverrunError(f"more than {waiting} are waiting to be taken"))
+                    place.taker.overran(OverrunError(f"more than {waiting} are waiting to be taken"))
         parts = [place.part for place in self._places if place.part is not None]
         oldest = min(parts, key=lambda part: part.number, default=self._end)
         self._oldest, self._before_oldest = oldest.number, oldest.before
@@ -188,37 +201,45 @@ class Backlog:
         return f"{self._limit} measurements" if end.before + size - part.before > self._limit else None
 
 
+class Taker(Protocol):
+    """Whoever stands at a place."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is still to be taken. Where it is not, the place is left instead of being too slow."""
+        ...
+
+    def more_came(self) -> None:
+        """Something was published, where there was nothing more to take."""
+        ...
+
+    def overran(self, error: OverrunError) -> None:
+        """So much has waited that the policy is to disconnect; the place has been left."""
+        ...
+
+    def count(self, batch: MeasurementBatch) -> int:
+        """How many measurements of a batch it would have got; what is dropped is counted by it."""
+        ...
+
+
 class Place:
     """Where somebody stands in a backlog.
 
     Args:
         backlog: what is taken.
-        call: called when something is published, where there was nothing more to take.
-        overrun: called when so much waits that the policy is to disconnect; the place is left then.
-        count: how many measurements of a batch it would have got; what is dropped is counted by it.
-        is_wanted: whether anything is still to be taken. Where it is not, the place is left instead of being too slow.
+        taker: who stands there.
 
     Attributes:
+        taker: who stands there.
         part: what is to be taken next, or the end of the backlog; None before `enter` and after `leave`.
         dropped: measurements that were lost, because too many waited.
     """
 
-    __slots__ = ("_backlog", "_count", "call", "dropped", "is_wanted", "overrun", "part")
+    __slots__ = ("_backlog", "dropped", "part", "taker")
 
-    def __init__(
-        self,
-        backlog: Backlog,
-        *,
-        call: Callable[[], None],
-        overrun: Callable[[OverrunError], None],
-        count: Callable[[MeasurementBatch], int],
-        is_wanted: Callable[[], bool],
-    ) -> None:
+    def __init__(self, backlog: Backlog, taker: Taker) -> None:
         self._backlog = backlog
-        self._count = count
-        self.call = call
-        self.overrun = overrun
-        self.is_wanted = is_wanted
+        self.taker = taker
         self.part: Part | None = None
         self.dropped = 0
 
@@ -233,10 +254,10 @@ class Place:
         self._backlog.leave(self)
 
     def look(self) -> Part | None:
-        """The part to be taken next; None when there is none, and then `call` is called as soon as there is."""
+        """The part to be taken next; None when there is none, and then the taker is told as soon as there is."""
         part = self.part
         if part is not None and part.batch is None:
-            self._backlog.call_when_more(self)
+            self._backlog.tell_when_more(self)
             return None
         return part
 
@@ -253,5 +274,5 @@ class Place:
         """Lose the part that was to be taken next."""
         part = self.part
         if part is not None and part.batch is not None:
-            self.dropped += self._count(part.batch)
+            self.dropped += self.taker.count(part.batch)
             self.part = part.following

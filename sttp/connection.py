@@ -49,6 +49,7 @@ class Connection(Generic[E]):
         stream: carries the bytes; it is closed when `run` returns.
         session: decides everything.
         handle: takes the events, one after another. While it is busy nothing is read: that is the backpressure.
+        ended: called when the session has ended, which may be long before `run` returns.
         handle_now: takes an event without waiting and returns True, or leaves it to `handle` and returns False.
         supply: called while there is room to send; it gives the session more to say, and tells whether it did.
         tally: counts bytes.
@@ -59,6 +60,7 @@ class Connection(Generic[E]):
     session: Session[E]
     handle: Callable[[E], Awaitable[None]]
     _: KW_ONLY
+    ended: Callable[[], None] = lambda: None
     handle_now: Callable[[E], bool] = lambda event: False
     supply: Callable[[], bool] = lambda: False
     tally: Tally = field(default_factory=Tally)
@@ -117,11 +119,13 @@ class Connection(Generic[E]):
 
         It raises nothing.
         """
-        if at_once and self._idle.is_set() and self._may_send_now and self._outlet.send_now():
-            # whatever else comes in this turn of the event loop goes together
+        if at_once and self._may_send_now and self._idle.is_set():
+            # whatever else comes in this turn of the event loop goes together, even what comes while this is sent
             self._may_send_now = False
+            has_gone = self._outlet.send_now()
             asyncio.get_running_loop().call_soon(self._begin_turn)
-            return
+            if has_gone and not self._wake.is_set():
+                return
         self._wake.set()
         if not self._over:
             self._idle.clear()
@@ -194,6 +198,7 @@ class Connection(Generic[E]):
                 event = self._events.popleft()
                 if isinstance(event, Ended):
                     self._error = event.error
+                    self.ended()
                 else:
                     await self.handle(event)
         return bool(count)

@@ -19,12 +19,12 @@ itself from there on, and joins again when it has caught up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from sttp.backlog import Part, Run, run_from
+from sttp.backlog import Part, Runs
 from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.routing import Router
 from sttp.session.packets import PacketForm, Packets, PacketWriter
@@ -55,12 +55,13 @@ class _Made(NamedTuple):
 class _Stream:
     """The packets of one form, as they are made for all its members."""
 
-    def __init__(self, form: PacketForm, router: Router, first: int) -> None:
+    def __init__(self, form: PacketForm, router: Router, runs: Runs, first: int) -> None:
         self.form = form
         self.members = 0
         #: whether it is still the one of its form
         self.is_current = True
         self._router = router
+        self._runs = runs
         self._writer = PacketWriter(form)
         self._next = first
         # by the number of their first part
@@ -69,9 +70,9 @@ class _Stream:
         self._is_wanted = False
         self._restarted = self._moved = monotonic()
 
-    def take(self, first: Part, run_from: Callable[[Part], Run]) -> _Made | None:
+    def take(self, first: Part) -> _Made | None:
         """The packets that begin with part `first`; None for who is too far behind."""
-        return self._make(run_from(first)) if first.number == self._next else self._made.get(first.number)
+        return self._make(first) if first.number == self._next else self._made.get(first.number)
 
     def can_be_joined(self, first: int) -> bool:
         """Whether one who has not got the packets before part `first` can read those from there on."""
@@ -94,12 +95,13 @@ class _Stream:
     def _may_restart(self) -> bool:
         return not self.form.tssc or monotonic() - self._restarted >= RESTART_INTERVAL
 
-    def _make(self, run: Run) -> _Made:
+    def _make(self, first: Part) -> _Made:
         restarts = self._is_wanted and self._may_restart
         if restarts:
             self._writer.restart()
             self._is_wanted = False
             self._restarted = monotonic()
+        run = self._runs.at(first)
         packets = self._writer.write(self._router.route(run.signals, run.columns))
         made = _Made(run.last, packets, restarts)
         self._next = run.last + 1
@@ -116,17 +118,16 @@ class _Stream:
 
 
 class FanOut:
-    """What the subscribers of one publisher share."""
+    """What the subscribers of one publisher share.
+
+    Attributes:
+        runs: makes runs of the backlog.
+    """
 
     def __init__(self) -> None:
         self._streams: dict[Hashable, _Stream] = {}
         self._routers: WeakValueDictionary[int, Router] = WeakValueDictionary()
-        self._run: Run | None = None
-
-    def run_from(self, first: Part) -> Run:
-        """A part with those behind it that are encoded along with it. Streams come to the same one after another."""
-        run = self._run = run_from(first, self._run)
-        return run
+        self.runs = Runs()
 
     def router(self, theirs: SignalTable) -> Router:
         """The way of measurements into a table of signals."""
@@ -141,7 +142,7 @@ class FanOut:
         if stream is None or stream.is_left_behind(first):
             if stream is not None:
                 stream.is_current = False
-            stream = self._streams[form.key] = _Stream(form, router, first)
+            stream = self._streams[form.key] = _Stream(form, router, self.runs, first)
         elif not stream.can_be_joined(first):
             return None
         stream.members += 1
@@ -219,13 +220,13 @@ class Member:
         if stream is None and form is not None:
             stream, self._form = self._fan_out.join(form, router, first.number), form
             self._stream = stream
-        made = None if stream is None else stream.take(first, self._fan_out.run_from)
+        made = None if stream is None else stream.take(first)
         if made is not None:
             session.send_packets(made.packets)
             self._next = made.last + 1
             return made.packets.measurements, made.last
         self.leave()
-        alone = self._fan_out.run_from(first)
+        alone = self._fan_out.runs.at(first)
         columns = router.route(alone.signals, alone.columns)
         return session.send_measurements(columns), alone.last
 

@@ -18,7 +18,7 @@ from sttp.codes import OperationalModes
 from sttp.connection import Connection
 from sttp.errors import ClosedError, FilterError, OverrunError, STTPError, UsageError
 from sttp.fan_out import FanOut, Member
-from sttp.measurement import SignalTable
+from sttp.measurement import MeasurementBatch, SignalTable
 from sttp.offload import offload
 from sttp.peer_events import PeerEvents
 from sttp.security import Audited, audit
@@ -93,18 +93,18 @@ class Feed:
         self._subscriber_id = uuid4()
         self._session = PublisherSession(config, now=monotonic())
         self._member = Member(fan_out, self._session)
-        self._place = Place(
-            backlog,
-            call=self._have_more,
-            overrun=self._give_up,
-            count=self._member.count,
-            is_wanted=lambda: self.active,
-        )
+        self._place = Place(backlog, self)
         # parts taken since there was nothing more to take, and whether the last time that was one alone
         self._parts = 0
         self._comes_alone = True
         self._connection: Connection[PublisherEvent] = Connection(
-            link.stream, self._session, self._handle, supply=self._supply, tally=tally, read_size=READ_SIZE
+            link.stream,
+            self._session,
+            self._handle,
+            supply=self._supply,
+            ended=self._place.leave,
+            tally=tally,
+            read_size=READ_SIZE,
         )
         # signals are selected in other threads, for one subscription or handover at a time
         self._selecting = asyncio.Lock()
@@ -193,7 +193,7 @@ class Feed:
         return self._place.dropped
 
     async def drained(self) -> None:
-        """Wait until everything queued has been taken by the stream, or the subscriber is gone."""
+        """Wait until the stream has taken all that was published for it, or the subscriber is gone."""
         await self._connection.drained()
 
     def _supply(self) -> bool:
@@ -208,15 +208,21 @@ class Feed:
         self._place.go_behind(last)
         return True
 
-    def _have_more(self) -> None:
+    def more_came(self) -> None:
+        """See `Taker.more_came`."""
         # where several parts came last time, sending waits for the end of the turn, so that all go together
         self._connection.wake(at_once=self._comes_alone)
 
-    def _give_up(self, error: OverrunError) -> None:
+    def overran(self, error: OverrunError) -> None:
+        """See `Taker.overran`."""
         self._session.lose(error, now=monotonic())
         # what is under way would hold the connection up for as long as the subscriber takes nothing
         self._link.stream.abort()
         self._connection.wake()
+
+    def count(self, batch: MeasurementBatch) -> int:
+        """See `Taker.count`."""
+        return self._member.count(batch)
 
     # --- events
 

@@ -252,6 +252,9 @@ class Measurement:
         return _ticks.to_iso(self.ticks)
 
 
+_DTYPES: Final = (np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint32), np.dtype(np.float32))
+
+
 class Columns(NamedTuple):
     """Four equal columns, as they come from and go to the wire; all of shape `(n,)`.
 
@@ -274,6 +277,21 @@ class Columns(NamedTuple):
             np.zeros(length, np.int32), np.zeros(length, np.int64), np.zeros(length, np.uint32),
             np.zeros(length, np.float32),
         )  # fmt: skip
+
+    def check(self) -> None:
+        """Make sure that the columns are what they should be, when somebody else has made them.
+
+        Raises:
+            UsageError: a column has another type or another shape.
+        """
+        index, ticks, flags, value = self
+        shape = index.shape
+        if (index.dtype, ticks.dtype, flags.dtype, value.dtype) != _DTYPES:
+            found = ", ".join(f"{name} {column.dtype}" for name, column in self._asdict().items())
+            raise UsageError(f"columns have the types int32, int64, uint32, float32; these are {found}")
+        if len(shape) != 1 or not shape == ticks.shape == flags.shape == value.shape:
+            found = ", ".join(f"{name} {column.shape}" for name, column in self._asdict().items())
+            raise UsageError(f"columns have one dimension, and are equally long; these are of shape {found}")
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Columns:
         """The rows that `which` names: a mask, positions, or a slice."""

@@ -227,9 +227,11 @@ class Publisher:
         Raises:
             EndpointError: an endpoint has turned out to be one that nobody can dial.
             ClosedError: the publisher was closed.
-            UsageError: a signal index that is not in the batch's table.
+            UsageError: columns of another type than `Columns` says, or not equally long; or a signal index that is not
+                in the batch's table.
         """
         self._check()
+        batch.columns.check()
         if not batch.signals.spans(batch.columns.signal_index):
             raise UsageError(f"a batch with signal indexes beyond its table of {len(batch.signals)}")
         if self._waiting or not self._backlog.append(batch):
@@ -237,8 +239,9 @@ class Publisher:
         weight = max(len(batch), _LEAST)
         self._hurry += weight
         if self._hurry + weight // 2 > self._patience:  # as near to it as batches of this size come
-            self._hurry = 0
-            await asyncio.sleep(0)  # whoever publishes in a loop must leave time for sending
+            turns, self._hurry = -(-self._hurry // PART_SIZE), 0
+            for _ in range(turns):  # whoever publishes in a loop must leave time for sending: a part takes a turn
+                await asyncio.sleep(0)
 
     async def _publish_in_turn(self, batch: MeasurementBatch) -> None:
         """Publish when there is room for it, behind those who wait already."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sttp import backlog as module
-from sttp.backlog import PART_SIZE, Backlog, Place, run_from
+from sttp.backlog import PART_SIZE, Backlog, Place, Runs
 from sttp.errors import OverrunError
 from sttp.measurement import MeasurementBatch
 from sttp.metadata import simulated_metadata
@@ -31,14 +31,18 @@ class Reader:
     def __init__(self, backlog: Backlog) -> None:
         self.calls = 0
         self.errors: list[OverrunError] = []
-        self.wanted = True
-        self.place = Place(
-            backlog, call=self.called, overrun=self.errors.append, count=len, is_wanted=lambda: self.wanted
-        )
+        self.active = True
+        self.place = Place(backlog, self)
         self.place.enter()
 
-    def called(self) -> None:
+    def more_came(self) -> None:
         self.calls += 1
+
+    def overran(self, error: OverrunError) -> None:
+        self.errors.append(error)
+
+    def count(self, batch: MeasurementBatch) -> int:
+        return len(batch)
 
     def take(self) -> float | None:
         part = self.place.look()
@@ -64,7 +68,7 @@ def test_everyone_takes_what_is_published_after_it_came_in_order_and_at_its_own_
     assert late.rest() == [3]
 
 
-def test_who_had_nothing_more_to_take_is_called_once() -> None:
+def test_who_had_nothing_more_to_take_is_told_once() -> None:
     backlog = Backlog(100, Overflow.WAIT)
     reader = Reader(backlog)
     backlog.append(batch(0))
@@ -99,14 +103,15 @@ def test_a_long_batch_is_cut_into_parts_that_are_numbered() -> None:
 
 
 def test_a_run_is_as_long_as_fits_and_of_one_table() -> None:
-    backlog = Backlog(10**6, Overflow.WAIT)
+    backlog, runs = Backlog(10**6, Overflow.WAIT), Runs()
     place = Reader(backlog).place
     for count in (PART_SIZE - 20, 10, 10, 1):
         backlog.append(batch(1, count))
     backlog.append(MeasurementBatch(batch(2).columns, simulated_metadata(4).signals))
     lengths = []
     while (part := place.look()) is not None:
-        run = run_from(part)
+        run = runs.at(part)
+        assert runs.at(part).columns is run.columns, "several streams take it"
         lengths.append(len(run.columns.value))
         place.go_behind(run.last)
     assert lengths == [PART_SIZE, 1, 1]
@@ -146,7 +151,7 @@ def test_who_wants_nothing_more_is_neither_waited_for_nor_too_slow(overflow: Ove
     backlog = Backlog(1, overflow)
     reader = Reader(backlog)
     backlog.append(batch(0))
-    reader.wanted = False
+    reader.active = False
     assert backlog.append(batch(1))
     assert (reader.rest(), reader.place.dropped, reader.errors) == ([], 0, [])
 
@@ -205,6 +210,20 @@ def test_what_everybody_has_taken_is_forgotten_and_what_nobody_wants_is_not_kept
     assert sum(ref() is not None for ref in alive) <= 200, "as much as may wait for the slow one, and once more"
     slow.rest()
     assert [ref() for ref in alive] == [None] * 305
+
+
+def test_a_run_is_kept_as_long_as_its_first_part() -> None:
+    backlog, runs = Backlog(100, Overflow.WAIT), Runs()
+    reader = Reader(backlog)
+    backlog.append(batch(0))
+    backlog.append(batch(1))
+    part = reader.place.look()
+    assert part is not None
+    kept = weakref.ref(runs.at(part).columns.value)
+    del part
+    assert kept() is not None
+    reader.rest()
+    assert kept() is None
 
 
 def test_a_long_chain_can_be_forgotten_at_one_go() -> None:

@@ -13,6 +13,7 @@ from session_pair import Pair, cache, rows, signals
 from sttp import fan_out
 from sttp.backlog import Backlog, Part, Place, Run
 from sttp.codes import ModeFlags, OperationalModes
+from sttp.errors import OverrunError
 from sttp.fan_out import FanOut, Member
 from sttp.measurement import Columns, MeasurementBatch, SignalTable
 from sttp.queues import Overflow
@@ -33,17 +34,22 @@ class End:
         self.pair = Pair(modes)
         self.pair.stream(offer, SubscriptionOptions(filter_expression="everything", **options))
         self.member = Member(grid.shared, self.pair.publisher)
-        self.place = Place(
-            grid.backlog,
-            call=lambda: None,
-            overrun=lambda error: pytest.fail(str(error)),
-            count=self.member.count,
-            is_wanted=lambda: True,
-        )
+        self.place = Place(grid.backlog, self)
         self.place.enter()
         self.grid = grid
         self.expected: list[tuple[int, int, int, int]] = []
         self.encoded = 0
+
+    active = True
+
+    def more_came(self) -> None:
+        pass
+
+    def overran(self, error: OverrunError) -> None:
+        raise error
+
+    def count(self, batch: MeasurementBatch) -> int:
+        return self.member.count(batch)
 
     @property
     def waits(self) -> bool:
@@ -82,6 +88,7 @@ class Grid:
 
     def __init__(self) -> None:
         self.shared = FanOut()
+        self.shared.runs.at = self.at  # type: ignore[method-assign]
         self.backlog = Backlog(10**6, Overflow.WAIT)
         self.ends: list[End] = []
         self.published: list[MeasurementBatch] = []
@@ -101,8 +108,8 @@ class Grid:
         self.published.append(batch)
         assert self.backlog.append(batch)
 
-    def run_from(self, first: Part, known: Run | None) -> Run:
-        """As `backlog.run_from`, with a number of parts at most; it counts who encodes."""
+    def at(self, first: Part) -> Run:
+        """As `Runs.at`, with a number of parts at most; it counts who encodes."""
         self.encodes.encoded += 1
         batches = self.published[first.number : first.number + self.together]
         columns = Columns.concatenate([batch.columns for batch in batches])
@@ -115,10 +122,8 @@ class Grid:
 
 
 @pytest.fixture
-def grid(monkeypatch: pytest.MonkeyPatch) -> Grid:
-    made = Grid()
-    monkeypatch.setattr(fan_out, "run_from", made.run_from)
-    return made
+def grid() -> Grid:
+    return Grid()
 
 
 @pytest.fixture
@@ -324,7 +329,6 @@ def test_whatever_happens_everybody_gets_its_own(modes: OperationalModes, steps:
         patch.setattr(fan_out, "monotonic", lambda: now[0])
         patch.setattr(fan_out, "KEPT", 4_000)
         grid, offers = Grid(), (cache(8), cache(4, 3))
-        patch.setattr(fan_out, "run_from", grid.run_from)
         for number in range(4):
             grid.add(modes, offers[number == 3])
         for step in steps:

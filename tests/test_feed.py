@@ -421,6 +421,19 @@ async def test_nobody_waits_for_a_subscriber_that_is_gone(waits: bool) -> None:
         await end.feed.drained()
 
 
+async def test_nobody_waits_for_a_subscriber_whose_session_has_ended_though_bytes_for_it_are_stuck() -> None:
+    async with served(queue_limit=QUEUE, capacity=1000) as end:
+        await end.peer.subscribe(EVERYTHING)
+        publishing = asyncio.create_task(publish_many(end, MANY))
+        await turns()
+        assert not publishing.done()
+        await end.peer.stream.send([b"GET / HTTP/1.1\r\n\r\n"])
+        async with asyncio.timeout(5):
+            await publishing
+        end.peer.stream.abort()
+        assert isinstance(await end.running, LimitError)
+
+
 async def test_a_peer_that_breaks_the_rules_ends_its_own_connection() -> None:
     async with served() as end:
         await end.peer.stream.send([b"GET / HTTP/1.1\r\n\r\n"])

@@ -131,6 +131,20 @@ async def test_only_the_first_of_a_turn_is_sent_at_once_and_the_rest_goes_togeth
         assert await read(talk.far, 6) == b"abcdef"
 
 
+async def test_what_comes_while_something_is_sent_at_once_goes_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with talking() as talk:
+        call = talk.near.send_now  # type: ignore[attr-defined]
+
+        def meanwhile(buffers: list[bytes]) -> None:
+            monkeypatch.undo()
+            talk.source.say(b"second")
+            call(buffers)
+
+        monkeypatch.setattr(talk.near, "send_now", meanwhile)
+        talk.source.say(b"first")
+        assert await read(talk.far, 11) == b"firstsecond"
+
+
 async def test_bytes_arrive_in_order_whatever_way_they_go() -> None:
     words = [b"%7d" % number * (1 + number % 50 * (number % 7 == 0) * 400) for number in range(600)]
     whole = b"".join(words)

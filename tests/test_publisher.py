@@ -617,3 +617,49 @@ async def test_batches_that_come_alone_go_at_once_and_those_that_come_together_g
         assert await publish(5) == ["send"]
         assert await publish(1) == ["send"]
         assert await publish(1) == ["send_now"]
+
+
+GOOD = MeasurementBatch.of(GRID.signals, range(4), T, 1.0).columns
+WRONG = {
+    "fewer times": GOOD._replace(ticks=GOOD.ticks[:1]),
+    "more values": GOOD._replace(value=np.zeros(5, np.float32)),
+    "signal indexes of 64 bits": GOOD._replace(signal_index=GOOD.signal_index.astype(np.int64)),
+    "values of 64 bits": GOOD._replace(value=GOOD.value.astype(np.float64)),
+    "the other byte order": GOOD._replace(ticks=GOOD.ticks.astype(GOOD.ticks.dtype.newbyteorder())),
+    "two dimensions": Columns(*(column.reshape(2, 2) for column in GOOD)),
+}
+
+
+@pytest.mark.parametrize("columns", WRONG.values(), ids=WRONG.keys())
+async def test_columns_that_are_not_as_they_should_be_are_refused_and_cost_nobody_anything(
+    columns: Columns, memory: MemoryTransport
+) -> None:
+    async with Publisher("memory://hub", metadata=GRID) as publisher, wire_subscriber(memory) as peer:
+        await publisher.wait_for_subscription()
+        with pytest.raises(UsageError, match="columns have"):
+            await publisher.publish(MeasurementBatch(columns, publisher.signals))
+        await publisher.publish(batch(1.0, 4))
+        assert await values(peer, 4) == [1.0] * 4
+
+
+@pytest.mark.parametrize("size", [1_000, 17_000, 20_000, 40_000, 100_000])
+async def test_who_keeps_up_loses_nothing_whatever_the_size_of_the_batches(size: int) -> None:
+    async with (
+        Publisher("tcp://127.0.0.1:0", metadata=GRID, queue_limit=300_000) as publisher,
+        Subscriber(publisher.listening[0], with_metadata=False) as subscriber,
+    ):
+        await publisher.wait_for_subscription()
+        columns = MeasurementBatch.of(publisher.signals, np.arange(size) % 4, T, np.arange(size))
+        total, came = -(-2_000_000 // size) * size, 0
+        publishing = asyncio.create_task(publish_again(publisher, columns, total // size))
+        async for received in subscriber.measurements():
+            came += len(received)
+            if came == total:
+                break
+        await publishing
+        assert publisher.statistics.dropped == 0
+
+
+async def publish_again(publisher: Publisher, columns: MeasurementBatch, times: int) -> None:
+    for _ in range(times):
+        await publisher.publish(columns)

@@ -78,3 +78,16 @@ def test_nothing_is_routed_to_nothing() -> None:
     assert len(router.route(OURS, Columns.empty()).value) == 0
     assert len(router.route(OURS, batch(1, 2).columns).value) == 0
     assert router.count(batch(1, 3, 3)) == 2
+
+
+@LOOPS
+@pytest.mark.parametrize("column", range(4))
+def test_columns_of_different_length_are_refused_before_anything_is_read(loops: str, column: int) -> None:
+    pick = ROUTING_LOOPS[loops].pick
+    route, columns = np.arange(9, dtype=np.int32), batch(*range(9)).columns
+    short = Columns(*(each[:1] if number == column else each for number, each in enumerate(columns)))
+    room = Columns(*map(np.empty_like, columns))
+    with pytest.raises(ValueError, match="different length"):
+        pick(route, *short, *room)
+    with pytest.raises(ValueError, match="room for fewer"):
+        pick(route, *columns, *(each[:1] if number == column else each for number, each in enumerate(room)))

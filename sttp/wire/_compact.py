@@ -342,7 +342,12 @@ def write(
     Returns:
         The first measurement that was not written, and what was. Or `~n`, which is negative, when the signal index of
         measurement `n` is.
+
+    Raises:
+        ValueError: columns of different length, of another type, or with gaps.
     """
+    if not len(index) == len(ticks) == len(flags) == len(values):
+        raise ValueError("columns of different length")
     if cython.compiled:
         index_view = cython.declare("const int[::1]", index)
         ticks_view = cython.declare("const long long[::1]", ticks)

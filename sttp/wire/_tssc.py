@@ -853,7 +853,12 @@ class Writer:
 
         Returns:
             The first measurement that did not go in.
+
+        Raises:
+            ValueError: columns of different length, of another type, or with gaps.
         """
+        if not len(index) == len(ticks) == len(flags) == len(values):
+            raise ValueError("columns of different length")
         if cython.compiled:
             index_view = cython.declare("const int[::1]", index)
             ticks_view = cython.declare("const long long[::1]", ticks)
