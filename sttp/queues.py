@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from sttp.errors import OverrunError, STTPError
 
-__all__ = ["BatchQueue", "Overflow"]
+__all__ = ["MOST_BATCHES", "BatchQueue", "Overflow"]
 
 B = TypeVar("B", bound=Sized)
 
@@ -78,15 +78,6 @@ class BatchQueue(Generic[B]):
             _wake(self._takers)
         return True
 
-    async def put(self, batch: B) -> None:
-        """Put a batch in, and wait for room if that is the policy. A closed queue swallows it.
-
-        Raises:
-            OverrunError: the queue is full and its policy is to disconnect.
-        """
-        while not self.offer(batch):
-            await self.room()
-
     def force(self, batch: B) -> None:
         """Put a batch in, whatever the limit."""
         if not self._closed and (length := len(batch)):
@@ -102,24 +93,8 @@ class BatchQueue(Generic[B]):
         """Let those who wait for room look whether they still have to."""
         _wake(self._putters)
 
-    def take(self) -> B | None:
-        """The oldest batch, or None when there is none now."""
-        return self._pop() if self._batches else None
-
-    async def get(self) -> B | None:
-        """The oldest batch, as soon as there is one; None when the queue was closed and is empty.
-
-        Raises:
-            STTPError: what the queue was closed with, once it is empty.
-        """
-        while not (self._batches or self._closed):
-            await _woken(self._takers)
-        if not self._batches and self._error is not None:
-            raise self._error
-        return self.take()
-
     async def batches(self) -> AsyncGenerator[B, None]:
-        """Iterate over the batches as they come, as `get` gives them, until the queue was closed and is empty.
+        """Iterate over the batches as they come, until the queue was closed and is empty.
 
         Raises:
             STTPError: what the queue was closed with, once it is empty.

@@ -55,15 +55,14 @@ class Taking:
     peer: WirePublisher
     link: Link
     queue: BatchQueue
+    batches: AsyncIterator[MeasurementBatch]
     tally: Tally
     events: PeerEvents[SubscriberEvent]
     metadata: list[Metadata]
     running: asyncio.Task[STTPError | None]
 
     async def batch(self) -> MeasurementBatch:
-        batch = await self.queue.get()
-        assert batch is not None
-        return batch
+        return await anext(self.batches)
 
 
 @asynccontextmanager
@@ -93,7 +92,7 @@ async def taking(
     )
     async with asyncio.TaskGroup() as tasks, WirePublisher(theirs) as peer:
         running = tasks.create_task(intake.run())
-        yield Taking(intake, peer, link, queue, tally, events, changes, running)
+        yield Taking(intake, peer, link, queue, queue.batches(), tally, events, changes, running)
 
 
 def columns(*values: float, index: int = 0) -> Columns:
