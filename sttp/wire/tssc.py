@@ -72,6 +72,11 @@ from larger ones. Whoever keeps one measurement of them keeps 5 KB."""
 _LARGE: Final = 64
 """Measurements beyond which a block gets memory of its own."""
 
+_KEPT: Final = 4096
+"""Measurements beyond which a decoder lets go of a block at once. What is smaller it keeps until the next block."""
+
+_NO_SHEET: Final = Columns.empty()
+
 
 class TsscError(MessageError):
     """A block that is damaged. The decoder has lost its state, and waits for a block with sequence 0."""
@@ -157,7 +162,7 @@ class _Points:
         self.room = 0  # as long as there are fewer points, nothing is to be reserved
         self.stream = np.zeros(_tssc.STREAM_NUMBERS, np.uint64).data
         self.slots = slots.data
-        self.rows = memoryview(b"")
+        self.rows = memoryview(bytearray())
 
     def reserve(self, points: int) -> None:
         """Make room for `points` points that are new, or as many as there are signal indexes."""
@@ -264,11 +269,9 @@ class TsscDecoder:
         self._limits = limits
         self._expected = 0
         self._points = _Points(self._slots)
-        self._reader: _tssc.Reader
-        # columns that blocks are decoded into one behind another, where the next one goes, and how many rows there are;
-        # -1 where the reader has no columns yet
-        self._sheet = Columns.empty()
-        self._at, self._end = 0, -1
+        # columns that blocks are decoded into one behind another, where the next one goes, and how many rows there are
+        self._sheet, self._at, self._end = _NO_SHEET, 0, 0
+        self._reader = self._make_reader()
 
     def continued(self, *, signal_indexes: NDArray[np.bool_]) -> TsscDecoder:
         """A decoder for other signals that goes on where this one stands, for a publisher that does not reset (Y7).
@@ -329,20 +332,29 @@ class TsscDecoder:
         points = self._points
         if points.stream[_ROWS] + count >= points.room:
             points.reserve(count)
-            self._reader = _tssc.Reader(points.stream, points.slots, points.rows)
-            self._at, self._end = 0, -1
+            self._reader = self._make_reader()
         if self._at + count > self._end:
             self._turn_over(count)
         start = self._at
         fault = self._reader.decode(b"".join((block, _SLACK)), size, count, start)
         if fault:
+            self._let_go()
             raise TsscError(f"a TSSC block of {size} bytes {_tssc.FAULTS[fault]}", clause="6.4")
         self._at = stop = start + count
         self._expected = sequence + 1 if sequence < _LAST_SEQUENCE else 1
         if count == self._end:
-            return self._sheet
+            sheet = self._sheet
+            if count > _KEPT:
+                self._let_go()
+            return sheet
         index, ticks, flags, value = self._sheet
         return Columns(index[start:stop], ticks[start:stop], flags[start:stop], value[start:stop])
+
+    def _make_reader(self) -> _tssc.Reader:
+        """What decodes from the memory of the stream, as it is now, into the sheet."""
+        reader = _tssc.Reader(self._points.stream, self._points.slots, self._points.rows)
+        reader.fill(*self._sheet)
+        return reader
 
     def _turn_over(self, count: int) -> None:
         """Begin a new sheet, on which `count` measurements have room."""
@@ -351,3 +363,8 @@ class TsscDecoder:
         self._sheet = Columns(empty(rows, _INT32), empty(rows, _INT64), empty(rows, _UINT32), empty(rows, _FLOAT32))
         self._reader.fill(*self._sheet)
         self._at, self._end = 0, rows
+
+    def _let_go(self) -> None:
+        """Keep nothing of the sheet."""
+        self._sheet, self._at, self._end = _NO_SHEET, 0, 0
+        self._reader.fill(*_NO_SHEET)

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import tracemalloc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,46 @@ def test_small_blocks_share_memory_and_no_measurement() -> None:
     for columns, rows in kept:
         assert set(columns.ticks.tolist()) == {len(rows)}
         assert all(column.flags.c_contiguous and column.flags.writeable for column in columns)
+
+
+def test_of_a_large_block_a_decoder_keeps_nothing() -> None:
+    """Otherwise each connection would hold megabytes until its next block."""
+    (block,) = TsscEncoder().encode(_columns([[index % 10, T, 0, 0] for index in range(5000)]))
+    decoder = _decoder()
+    columns = decoder.decode(block.block, sequence=0, count=5000)
+    memory = [weakref.ref(column) for column in columns]
+    assert all(each() is not None for each in memory)
+    del columns
+    assert [each() for each in memory] == [None] * 4
+
+
+def test_of_a_damaged_block_a_decoder_keeps_nothing() -> None:
+    (block,) = TsscEncoder().encode(_columns([[index % 10, T, 0, 0] for index in range(50_000)]))
+    decoder = _decoder()
+    tracemalloc.start()
+    try:
+        with pytest.raises(TsscError):
+            decoder.decode(block.block[:-1], sequence=0, count=50_000)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most > 20 * 50_000
+    assert kept < 300_000, "a point takes 64 bytes, and each measurement might have been one"
+
+
+def test_after_a_large_block_and_after_damage_others_are_read_as_ever() -> None:
+    encoder, decoder = TsscEncoder(), _decoder()
+    for count in (1, 5000, 0, 3, 5000, 70, 1):
+        rows = [[index % 10, T + index, 0, 7 * index] for index in range(count)]
+        for block in encoder.encode(_columns(rows)):
+            columns = decoder.decode(block.block, sequence=block.sequence, count=block.count)
+            assert _rows(columns) == rows[: block.count]
+            rows = rows[block.count :]
+        assert rows == []
+    with pytest.raises(TsscError):
+        decoder.decode(b"\xff", sequence=decoder.expected_sequence, count=3)
+    assert _rows(decoder.decode(b"", sequence=0, count=0)) == []
+    assert decoder.expected_sequence == 1
 
 
 def test_a_block_that_is_damaged_leaves_what_was_decoded_before_as_it_is() -> None:
