@@ -38,6 +38,7 @@ class Session(ABC, Generic[E]):
         self._output: list[bytes] = []
         self._events: list[E | Ended] = []
         self._deadlines: dict[Hashable, float] = {}
+        self._proved = False  # whether the peer has said what shows that it speaks STTP
         self._ended = False
 
     # --- bytes and time in
@@ -50,7 +51,7 @@ class Session(ABC, Generic[E]):
         self._now = now
         if self._ended:
             return
-        self._heard()
+        self._begin_read()
         frames = self._frames
         try:
             frames.feed(data)
@@ -59,7 +60,7 @@ class Session(ABC, Generic[E]):
                 if self._ended:
                     break
             else:
-                if frames.unfinished:
+                if not self._proved:
                     self._check_unfinished()
         except ProtocolError as error:
             self._end(error)
@@ -81,7 +82,6 @@ class Session(ABC, Generic[E]):
         away, self._now = now - self._now, now
         if not self.ended:
             self._postpone(away)
-            self._heard()
 
     @property
     def deadline(self) -> float | None:
@@ -148,14 +148,14 @@ class Session(ABC, Generic[E]):
     def _due(self, timer: Hashable) -> None:
         """Act on a deadline that has passed."""
 
-    def _heard(self) -> None:
-        """Count the peer's silence from now on; a read begins, or may begin."""
+    def _begin_read(self) -> None:
+        """Begin to count what is counted for each read, and the peer's silence."""
 
     def _postpone(self, seconds: float) -> None:
-        """Wait longer for the peer: for so long nobody looked at what it said."""
+        """Wait longer for the peer, and count its silence from now: for so long nobody looked at what it said."""
 
     def _check_unfinished(self) -> None:
-        """Refuse a frame by what has arrived of it."""
+        """Refuse a frame by what has arrived of it, if any, of a peer that has not proved itself."""
 
     def _deliver(self) -> None:
         """Tell what was collected from the bytes of one read, all of which have been read now."""

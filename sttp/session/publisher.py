@@ -489,6 +489,7 @@ class PublisherSession(Session[PublisherEvent]):
             self._refuse_modes(f"STTP version {modes.version} is not supported; use {offered}.")
         else:
             self._deadlines.pop(_Timer.FIRST_COMMAND, None)
+            self._proved = True
             self._frames.limit = self._config.limits.command
             self._frames.name = "command"
             if self._config.tolerances.answer_operational_modes:

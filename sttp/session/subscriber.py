@@ -132,7 +132,6 @@ class SubscriberSession(Session[SubscriberEvent]):
         self._cipher = DataCipher()
         # for each UpdateProcessingInterval without answer, the cache that is in force from that answer on (C2)
         self._fences: deque[ReceivedSlot | None] = deque()
-        self._proved = False
         self._caches = 0  # signal index caches of one read
         # data packets of one read, to be handed over as one batch
         self._received: list[Columns] = []
@@ -206,17 +205,16 @@ class SubscriberSession(Session[SubscriberEvent]):
 
     # --- responses
 
-    def _heard(self) -> None:
+    def _begin_read(self) -> None:
         self._caches = 0
         self._deadlines[_Timer.BYTES] = self._now + self._config.silence_timeout
 
     def _postpone(self, seconds: float) -> None:
         for timer in self._deadlines:
             self._deadlines[timer] += seconds
+        self._deadlines[_Timer.BYTES] = self._now + self._config.silence_timeout
 
     def _check_unfinished(self) -> None:
-        if self._proved:
-            return
         begin = self._frames.peek(_FIRST_BYTES)
         if len(begin) == _FIRST_BYTES:
             self._check_first(int.from_bytes(begin[:4], "big"), begin[4:])

@@ -48,25 +48,24 @@ class FrameReader:
     Attributes:
         limit: may be changed at any time, also between two frames of one iteration.
         name: goes with `limit`.
-        unfinished: the bytes of a frame that has begun and not ended, after an iteration; to be looked at only.
     """
 
-    __slots__ = ("_fresh", "limit", "name", "unfinished")
+    __slots__ = ("_fresh", "_unfinished", "limit", "name")
 
     def __init__(self, limit: int, *, name: str = "response") -> None:
         self.limit = limit
         self.name = name
         self._fresh = _EMPTY
-        self.unfinished = bytearray()
+        self._unfinished = bytearray()
 
     @property
     def pending(self) -> int:
         """Bytes that are fed and not yet handed out. After an iteration they belong to an unfinished frame."""
-        return len(self.unfinished) + len(self._fresh)
+        return len(self._unfinished) + len(self._fresh)
 
     def peek(self, length: int) -> bytes:
         """The first bytes, at most `length`, of the unfinished frame, its header included."""
-        return bytes(self.unfinished[:length])
+        return bytes(self._unfinished[:length])
 
     def feed(self, data: Buffer) -> None:
         """Take more bytes of the stream. They must stay as they are until `frames` has been iterated to its end."""
@@ -87,7 +86,7 @@ class FrameReader:
             LimitError: a header claims more than `limit` bytes. There is no way to find the next frame (1.4).
         """
         while self._fresh:
-            if self.unfinished:
+            if self._unfinished:
                 frame = self._finish()
                 if frame is None:
                     return
@@ -100,7 +99,7 @@ class FrameReader:
                         raise self._too_long(fresh)
                     end += length
                 if size < end:
-                    self.unfinished += fresh
+                    self._unfinished += fresh
                     self._fresh = _EMPTY
                     return
                 frame = fresh[_LENGTH.size : end]
@@ -111,22 +110,22 @@ class FrameReader:
     def _finish(self) -> memoryview | None:
         """Complete the unfinished frame from the fresh bytes, or take them all and return None."""
         self._take(_LENGTH.size)
-        if len(self.unfinished) < _LENGTH.size:
+        if len(self._unfinished) < _LENGTH.size:
             return None
-        (length,) = _LENGTH.unpack_from(self.unfinished)
+        (length,) = _LENGTH.unpack_from(self._unfinished)
         if length > self.limit:
-            raise self._too_long(self.unfinished)
+            raise self._too_long(self._unfinished)
         end = _LENGTH.size + length
         self._take(end)
-        if len(self.unfinished) < end:
+        if len(self._unfinished) < end:
             return None
-        frame = memoryview(self.unfinished).toreadonly()[_LENGTH.size :]
-        self.unfinished = bytearray()
+        frame = memoryview(self._unfinished).toreadonly()[_LENGTH.size :]
+        self._unfinished = bytearray()
         return frame
 
     def _take(self, wanted: int) -> None:
-        missing = max(wanted - len(self.unfinished), 0)
-        self.unfinished += self._fresh[:missing]
+        missing = max(wanted - len(self._unfinished), 0)
+        self._unfinished += self._fresh[:missing]
         self._fresh = self._fresh[missing:]
 
     def _too_long(self, data: Buffer) -> LimitError:
