@@ -196,7 +196,7 @@ class TsscEncoder:
         self._block = memoryview(bytearray(block_size))
         self._limits = limits
         self._points = _Points(np.zeros(0, np.int32))
-        self._writer: _tssc.Writer
+        self._writer = self._make_writer()
         self._sequence = 0
 
     def encode(self, columns: Columns, /) -> list[TsscBlock]:
@@ -222,7 +222,7 @@ class TsscEncoder:
             self._number_up_to(highest)
         if points.stream[_ROWS] + stop >= points.room:
             points.reserve(stop)
-            self._writer = _tssc.Writer(self._block, points.stream, points.slots, points.rows)
+            self._writer = self._make_writer()
         index, ticks, flags, values = map(np.ascontiguousarray, columns)
         blocks = []
         start = 0
@@ -233,6 +233,10 @@ class TsscEncoder:
             self._sequence = self._sequence + 1 if self._sequence < _LAST_SEQUENCE else 1
             start = end
         return blocks
+
+    def _make_writer(self) -> _tssc.Writer:
+        points = self._points
+        return _tssc.Writer(self._block, points.stream, points.slots, points.rows)
 
     def _number_up_to(self, signal_index: int) -> None:
         slots = self._points.slots
