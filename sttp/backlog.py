@@ -13,6 +13,8 @@ import weakref
 from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
+import numpy as np
+
 from sttp.errors import OverrunError
 from sttp.measurement import Columns, MeasurementBatch, SignalTable
 from sttp.queues import MOST_BATCHES, Overflow
@@ -62,6 +64,8 @@ class Runs:
     """Makes runs. The newest is kept while its first part is: several streams come to it one after another."""
 
     def __init__(self) -> None:
+        # several parts are put together here: new memory for each run would take longer than to fill it
+        self._room = Columns.empty(PART_SIZE)
         self._newest: Run | None = None
         self._first: weakref.ref[Part] | None = None
 
@@ -70,6 +74,9 @@ class Runs:
 
         Args:
             first: not the end.
+
+        Returns:
+            The run; its columns are as they are until the next one is made.
         """
         batch = first.batch
         assert batch is not None, "the end of the backlog has no measurements"
@@ -88,9 +95,16 @@ class Runs:
             return Run(first.number, first.number, signals, several[0])
         newest = self._newest
         if newest is None or (newest.first, newest.last) != (first.number, last.number):
-            newest = self._newest = Run(first.number, last.number, signals, Columns.concatenate(several))
+            newest = self._newest = Run(first.number, last.number, signals, self._together(several))
             self._first = weakref.ref(first, self._forget)
         return newest
+
+    def _together(self, several: list[Columns]) -> Columns:
+        size = sum(len(columns.signal_index) for columns in several)
+        together = self._room.select(slice(size))
+        for column, *pieces in zip(together, *several, strict=True):
+            np.concatenate(pieces, out=column)
+        return together
 
     def _forget(self, first: weakref.ref[Part]) -> None:
         if first is self._first:

@@ -105,14 +105,19 @@ def test_a_long_batch_is_cut_into_parts_that_are_numbered() -> None:
 def test_a_run_is_as_long_as_fits_and_of_one_table() -> None:
     backlog, runs = Backlog(10**6, Overflow.WAIT), Runs()
     place = Reader(backlog).place
-    for count in (PART_SIZE - 20, 10, 10, 1):
-        backlog.append(batch(1, count))
+    wanted: list[float] = []
+    for value, count in enumerate((PART_SIZE - 20, 10, 10, 1)):
+        backlog.append(batch(value, count))
+        wanted += [value] * count
+    wanted += [2.0]
     backlog.append(MeasurementBatch(batch(2).columns, simulated_metadata(4).signals))
     lengths = []
     while (part := place.look()) is not None:
         run = runs.at(part)
         assert runs.at(part).columns is run.columns, "several streams take it"
+        begin = sum(lengths)
         lengths.append(len(run.columns.value))
+        assert run.columns.value.tolist() == wanted[begin : begin + lengths[-1]]
         place.go_behind(run.last)
     assert lengths == [PART_SIZE, 1, 1]
 
