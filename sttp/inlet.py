@@ -38,7 +38,6 @@ class Inlet:
         self._tally = tally
         self._read_size = read_size
         self._buffer = memoryview(bytearray(min(FIRST_READ_SIZE, read_size)))
-        self._is_small = len(self._buffer) < read_size
 
     async def receive(self) -> None:
         """Wait for something to come, bytes or the end of the stream, and hand it to the session."""
@@ -56,13 +55,8 @@ class Inlet:
             return
         self._tally.bytes_received += count
         session.receive_data(self._buffer[:count], now=monotonic())
-        if self._is_small:
-            self._grow()
-
-    def _grow(self) -> None:
-        if not self._session.ended:
+        if len(self._buffer) < self._read_size and not session.ended:
             self._buffer = memoryview(bytearray(self._read_size))
-            self._is_small = False
 
     def _lose(self, error: TransportError) -> None:
         self._session.lose(error.with_traceback(None), now=monotonic())  # its frames would keep the buffer
@@ -107,10 +101,7 @@ class PushedInlet(Inlet):
     def received(self, count: int, /) -> bool:
         """See `Receiver.received`."""
         try:
-            self._tally.bytes_received += count
-            self._session.receive_data(self._buffer[:count], now=monotonic())
-            if self._is_small:
-                self._grow()
+            self._take(count)
             goes_on = self._act()
         except Exception as error:  # noqa: BLE001 - a mistake of ours; it goes to whoever waits, not to the event loop
             self._stop(error)

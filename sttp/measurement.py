@@ -117,8 +117,7 @@ class SignalTable:
 
     def have(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` name signals, shape `(n,)`."""
-        is_within = highest_index(signal_index) < len(self.ids)
-        return is_within and (self._is_full or bool(self.present[signal_index].all()))
+        return self.spans(signal_index) and (self._is_full or bool(self.present[signal_index].all()))
 
     def spans(self, signal_index: NDArray[np.int32]) -> bool:
         """Whether all of `signal_index` lie within the table, holes included, shape `(n,)`."""

@@ -240,8 +240,7 @@ class PublisherSession(Session[PublisherEvent]):
         Raises:
             UsageError: no signals are in force.
         """
-        if self.signals is None:
-            self._require_signals()
+        self._require_signals()
         if not packets.measurements:
             return
         subscription = self._subscription
